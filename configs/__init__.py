@@ -1,0 +1,1 @@
+"""The shipped configs, one complete YAML a task."""

@@ -1,0 +1,39 @@
+"""Unpaired image-to-image translation of bioimages too large for memory.
+
+The public names load on first use, so that importing the package stays fast
+and does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+try:
+    __version__ = version("stable-tiles")
+except PackageNotFoundError:
+    __version__ = "0+unknown"
+
+_HOME = {
+    "Image": "stable_tiles.image.store",
+    "StableTilesError": "stable_tiles.errors",
+    "check": "stable_tiles.check",
+    "convert": "stable_tiles.convert",
+    "load_settings": "stable_tiles.settings",
+    "open_image": "stable_tiles.image.store",
+    "train": "stable_tiles.train.run",
+    "translate": "stable_tiles.translate.verb",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Measure translations against truth."""

@@ -1,0 +1,1 @@
+"""Readers of foreign formats, one module each, all giving a `Source`."""

@@ -1,0 +1,1 @@
+"""Training methods: what one optimisation step is, one module each."""

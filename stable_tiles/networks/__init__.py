@@ -1,0 +1,1 @@
+"""Networks as torch modules; they never see a path or a setting file."""

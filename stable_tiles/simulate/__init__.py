@@ -1,0 +1,1 @@
+"""Simulated data sets with known truth, one module a task."""

@@ -1,0 +1,1 @@
+"""Geometry of tiles and regions: pure numbers, no torch, dask or zarr."""

@@ -1,0 +1,1 @@
+"""Translate stores of any size, region by region."""
