@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from stable_tiles.train.schedule import REUSE, Field, Schedule, orient
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> Field:
+    side = draw(st.integers(1, 40))
+    height, width = (draw(st.integers(side, side + 90)) for _ in range(2))
+    return Field(draw(st.integers(1, 4)), height, width, side, draw(st.integers(1, 64)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(fields(), min_size=1, max_size=3),
+    st.integers(0, 2**32),
+    st.integers(0, 10**9),
+    st.integers(1, 16),
+)
+def test_every_patch_lies_inside_its_block_and_its_plane(
+    images: list[Field], seed: int, index: int, mixed: int
+) -> None:
+    cut = Schedule(tuple(images), seed, 0, True, mixed).cut(index)
+    field, block = images[cut.block.image], cut.block
+    assert 0 <= block.plane < field.planes
+    for origin, start, stop, size in zip(
+        cut.origin, block.start, block.stop, (field.height, field.width), strict=True
+    ):
+        assert 0 <= start <= origin
+        assert origin + cut.side <= stop <= size
+    assert 0 <= cut.orientation < 8
+
+
+def test_patch_positions_are_uniform_borders_included() -> None:
+    images = (Field(2, 13, 9, 6, 3), Field(1, 8, 8, 6, 4))
+    schedule = Schedule(images, seed=1, stream=0, augment=False, mixed=4)
+    # One patch a block: those of one block share its cell and are not independent.
+    cuts = [schedule.cut(i) for i in range(0, 4 * REUSE * 4000, 4 * REUSE)]
+    names = [(c.block.image, c.block.plane, *c.origin) for c in cuts]
+    every = {(0, p, y, x) for p in range(2) for y in range(8) for x in range(4)}
+    every |= {(1, 0, y, x) for y in range(3) for x in range(3)}
+    counts = [names.count(place) for place in sorted(every)]
+    assert sum(counts) == len(names)
+    assert chisquare(counts).pvalue > 1e-3
+
+
+def test_all_patches_together_cover_positions_evenly() -> None:
+    schedule = Schedule((Field(1, 12, 12, 5, 4),), seed=2, stream=0, augment=True)
+    cuts = [schedule.cut(i) for i in range(64_000)]
+    heat = np.zeros((8, 8))
+    np.add.at(heat, tuple(np.array([c.origin for c in cuts]).T), 1)
+    assert heat.min() > 0.8 * heat.mean()
+    assert heat.max() < 1.2 * heat.mean()
+    turns = np.bincount([c.orientation for c in cuts], minlength=8)
+    assert chisquare(turns).pvalue > 1e-3
+
+
+def test_a_block_serves_its_reuse_and_neighbours_come_from_different_slots() -> None:
+    schedule = Schedule((Field(50, 64, 64, 8, 8),), seed=3, stream=0, augment=False, mixed=4)
+    blocks = [schedule.cut(i).block for i in range(4 * REUSE * 20)]
+    for slot in range(4):
+        turns = blocks[slot::4]
+        first = REUSE - slot * REUSE // 4
+        for start in range(first, len(turns) - REUSE, REUSE):
+            assert len(set(turns[start : start + REUSE])) == 1
+    changes = [i for i in range(4, len(blocks)) if blocks[i] != blocks[i - 4]]
+    assert np.diff(changes).min() > 1, "blocks are renewed one after the other, not all at once"
+
+
+def test_the_sequence_depends_on_seed_and_domain_alone() -> None:
+    field = (Field(3, 100, 100, 10, 32),)
+    one = [Schedule(field, 7, 0, True).cut(i) for i in range(64)]
+    schedule = Schedule(field, 7, 0, True)
+    backwards = [schedule.cut(i) for i in reversed(range(64))][::-1]
+    assert one == backwards
+    assert one != [Schedule(field, 8, 0, True).cut(i) for i in range(64)]
+    assert one != [Schedule(field, 7, 1, True).cut(i) for i in range(64)]
+
+
+def test_larger_images_are_drawn_in_proportion_to_their_positions() -> None:
+    images = (Field(1, 20, 20, 11, 16), Field(3, 40, 20, 11, 16))
+    schedule = Schedule(images, seed=0, stream=0, augment=False, mixed=1)
+    drawn = np.array([schedule.cut(i).block.image for i in range(0, 4000 * REUSE, REUSE)])
+    assert drawn.mean() == pytest.approx(900 / 1000, abs=0.02)
+
+
+@given(st.integers(0, 7))
+def test_orientations_are_undone_by_mirror_and_turn(orientation: int) -> None:
+    patch = np.arange(32).reshape(2, 4, 4)
+    turned = orient(patch, orientation)
+    back = turned[..., ::-1] if orientation >= 4 else turned
+    np.testing.assert_array_equal(np.rot90(back, -(orientation % 4), axes=(-2, -1)), patch)
+
+
+def test_the_eight_orientations_differ() -> None:
+    patch = np.arange(16).reshape(1, 4, 4)
+    assert len({orient(patch, i).tobytes() for i in range(8)}) == 8
+
+
+def test_a_patch_larger_than_the_plane_is_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit 8 x 30"):
+        Field(1, 8, 30, 9, 4)
