@@ -1,0 +1,288 @@
+"""Image: an OME-Zarr store opened for reading, whatever axes it has.
+
+Everyone else sees the canonical five dimensions (t, c, z, y, x) and never
+asks which of them exist on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.errors import BaseZarrError
+
+from stable_tiles.axes import Axes
+from stable_tiles.errors import InputError, NotAnImage, StoreNotFound, WorkFailed, first_line
+from stable_tiles.image.ngff import Channel, Multiscale, parse
+from stable_tiles.intensity import Histogram, Normalizer, fit_normalizer
+from stable_tiles.region import Region
+from stable_tiles.settings import Normalization
+
+if TYPE_CHECKING:
+    import xarray
+
+ATTRIBUTE = "stable_tiles"
+"""Group attribute that holds what only this package writes."""
+
+PARTIAL = ".partial"
+"""Suffix of the folder beside an output that holds it until it is whole."""
+
+MAX_CHUNK_BYTES = 256 * 2**20
+"""Largest decoded chunk that is read; a larger one would cost gigabytes for a pixel."""
+
+_SCAN_PIXELS = 2**24
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution: its zarr array and its shape as (t, c, z, y, x)."""
+
+    array: zarr.Array[Any]
+    shape: tuple[int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An OME-Zarr image; reading is the only thing it can do.
+
+    Parameters
+    ----------
+    path : str
+        Where it was opened.
+    multiscale : Multiscale
+        What its NGFF metadata says.
+    levels : tuple of Level
+        From full resolution to the coarsest.
+    attributes : dict
+        The group attribute ``stable_tiles``; empty for a store of other tools.
+    """
+
+    path: str
+    multiscale: Multiscale
+    levels: tuple[Level, ...]
+    attributes: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Last part of the path, the only part that may travel into metadata."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def axes(self) -> Axes:
+        """The axes that exist, with scales and units of level 0."""
+        return self.multiscale.axes
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Shape of level 0 as (t, c, z, y, x)."""
+        return self.levels[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return np.dtype(self.levels[0].array.dtype)
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the three channels are the red, green and blue of a colour image."""
+        return self.multiscale.is_rgb and self.dtype == np.uint8 and self.shape[1] == 3
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Name and colour of every channel; numbered where the store names none."""
+        named = self.multiscale.channels
+        if len(named) == self.shape[1]:
+            return named
+        return tuple(Channel(f"channel {i}") for i in range(self.shape[1]))
+
+    def read(
+        self, region: Region, level: int = 0, channels: Sequence[int] | None = None
+    ) -> npt.NDArray[Any]:
+        """Pixels of a region.
+
+        Parameters
+        ----------
+        region : Region
+            Over (t, z, y, x), in pixels of `level`.
+        level : int
+            0 is full resolution.
+        channels : sequence of int, optional
+            Channels to read, in this order; all by default.
+
+        Returns
+        -------
+        array, (t, c, z, y, x)
+
+        Raises
+        ------
+        WorkFailed
+            If a chunk is broken; the line names the store and the region.
+        """
+        array = self.levels[level].array
+        t, z, y, x = region.slices
+        picked = slice(None) if channels is None else _contiguous(channels)
+        index: Any = self.axes.project((t, picked, z, y, x))
+        try:
+            block = np.asarray(array[index])
+        except (OSError, ValueError, RuntimeError, BaseZarrError) as error:
+            where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
+            raise WorkFailed(
+                f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
+            ) from error
+        count = self.shape[1] if channels is None else len(channels)
+        block = block.reshape(region.shape[0], -1, *region.shape[1:])
+        if channels is not None and block.shape[1] != count:
+            return block[:, list(channels)]
+        return block
+
+    def percentiles(self, percents: Sequence[float]) -> list[list[float]]:
+        """Percentiles of each channel over all pixels of level 0.
+
+        Stored ones are used where the store keeps them; otherwise the image is
+        read once, block by block (exact for integers of up to 16 bits).
+
+        Parameters
+        ----------
+        percents : sequence of float
+            In 0..100.
+
+        Returns
+        -------
+        list of list of float
+            One list a channel, in the order of `percents`.
+        """
+        stored = self.attributes.get("intensity", {}).get("percentiles")
+        keys = [f"{q:g}" for q in percents]
+        if stored and len(stored) == self.shape[1] and all(k in c for c in stored for k in keys):
+            return [[float(channel[k]) for k in keys] for channel in stored]
+        return self._histogram.percentiles(percents)
+
+    def normalizer(self, settings: Normalization) -> Normalizer:
+        """The map of this image's own pixel values to network units."""
+        low, high = settings.bounds
+        pairs = [(0.0, 1.0)] * self.shape[1]
+        if settings.kind == "percentile" and low is not None and high is not None:
+            pairs = [(a, b) for a, b in self.percentiles((low, high))]
+        return fit_normalizer(settings, pairs, self.dtype)
+
+    def digest(self) -> str:
+        """Sha256 over the metadata and, for a local store, the names and sizes of level 0's files.
+
+        It tells two inputs apart without reading their pixels.
+        """
+        array = self.levels[0].array
+        meta = {"ngff": str(self.multiscale), "shape": list(array.shape), "dtype": str(self.dtype)}
+        summary = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
+        folder = Path(self.path) / self.multiscale.paths[0]
+        for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if file.is_file():
+                summary.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
+        return summary.hexdigest()
+
+    def to_xarray(self, level: int = 0) -> xarray.DataArray:
+        """The level as a lazy DataArray (dask) with physical coordinates."""
+        import dask.array
+        import xarray
+
+        array = dask.array.from_zarr(  # type: ignore[no-untyped-call]  # dask is untyped
+            self.levels[level].array
+        )
+        scale = self.multiscale.scales[level]
+        coords: dict[str, Any] = {
+            axis.name: np.arange(size) * step + (step - axis.scale) / 2
+            for axis, size, step in zip(self.axes.items, array.shape, scale, strict=True)
+            if axis.name != "c"
+        }
+        coords |= {"c": [c.name for c in self.channels]} if "c" in self.axes.names else {}
+        return xarray.DataArray(array, dims=list(self.axes.names), coords=coords, name=self.name)
+
+    @cached_property
+    def _histogram(self) -> Histogram:
+        histogram = Histogram(self.shape[1], self.dtype)
+        for region in self.blocks(_SCAN_PIXELS):
+            histogram.update(self.read(region))
+        return histogram
+
+    def blocks(self, pixels: int) -> list[Region]:
+        """Regions over (t, z, y, x) of about `pixels` pixels that follow the store's chunks."""
+        t, _, z, y, x = self.shape
+        stored = self.levels[0].array.shards or self.levels[0].array.chunks
+        chunk = self.axes.canonical_shape(stored)
+        high, wide = min(y, chunk[3]), min(x, chunk[4])
+        planes = max(1, pixels // (high * wide * self.shape[1]))
+        deep = min(z, planes)
+        long = min(t, planes // deep) if deep == z else 1
+        return list(Region.whole((t, z, y, x)).divide((long, deep, high, wide)))
+
+
+def open_image(path: str | Path) -> Image:
+    """Open an OME-Zarr image (NGFF 0.4 or 0.5; a local path or a URL).
+
+    Raises
+    ------
+    StoreNotFound
+        If nothing is there, or only an unfinished output.
+    NotAnImage
+        If there is something, but no OME-Zarr image that can be read.
+    """
+    where = str(path)
+    if "://" not in where and not Path(where).exists():
+        raise StoreNotFound(_missing(where))
+    try:
+        group = zarr.open_group(where, mode="r")
+        attributes = dict(group.attrs)
+    except (OSError, ValueError, KeyError, TypeError, BaseZarrError) as error:
+        raise NotAnImage(
+            f"{where} is not an OME-Zarr image: {first_line(error)}. "
+            "Make one with: stable-tiles convert"
+        ) from None
+    multiscale = parse(attributes, where)
+    levels = tuple(_level(group, name, multiscale.axes, where) for name in multiscale.paths)
+    for finer, coarser in pairwise(levels):
+        if any(a < b for a, b in zip(finer.shape, coarser.shape, strict=True)):
+            raise NotAnImage(f"{where}: level {coarser.array.path} is larger than the one before")
+    stored = attributes.get(ATTRIBUTE)
+    own = dict(stored) if isinstance(stored, Mapping) else {}
+    return Image(where, multiscale, levels, own)
+
+
+def _missing(where: str) -> str:
+    if Path(where + PARTIAL).is_dir():
+        return f"{where} is unfinished: run the same command again with --resume"
+    return f"no store {where}: check the path"
+
+
+def _level(group: zarr.Group, name: str, axes: Axes, where: str) -> Level:
+    try:
+        array = group[name]
+    except (KeyError, ValueError, OSError, BaseZarrError) as error:
+        raise NotAnImage(f"{where} lacks its level {name!r}: {first_line(error)}") from None
+    if not isinstance(array, zarr.Array) or len(array.shape) != len(axes.items):
+        raise NotAnImage(f"{where}: level {name!r} is no array with the axes {axes.names}")
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "uifb":
+        raise NotAnImage(f"{where} holds pixels of dtype {dtype}: only real numbers are images")
+    decoded = int(np.prod(array.chunks)) * dtype.itemsize
+    if decoded > MAX_CHUNK_BYTES:
+        raise InputError(
+            f"{where}: a chunk of level {name} decodes to {decoded / 2**20:.0f} MiB (at most "
+            f"{MAX_CHUNK_BYTES >> 20}): rechunk it with the tool that wrote it"
+        )
+    return Level(array, axes.canonical_shape(array.shape))
+
+
+def _contiguous(channels: Sequence[int]) -> slice:
+    """A slice where the channels are a run upwards, else every channel (picked after reading)."""
+    first = channels[0]
+    if list(channels) == list(range(first, first + len(channels))):
+        return slice(first, first + len(channels))
+    return slice(None)

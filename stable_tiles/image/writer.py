@@ -1,0 +1,274 @@
+"""ImageWriter: an OME-Zarr store that appears under its name only when it is whole.
+
+It is built in ``NAME.partial/store`` without NGFF metadata, so no reader
+mistakes it for an image; `seal` adds the coarse levels, then the metadata,
+then renames.  Regions may be written in any order, from any process, twice:
+each holds its shards alone, and the same pixels give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from stable_tiles import __version__
+from stable_tiles.axes import Axes
+from stable_tiles.errors import InputError, OutputExists
+from stable_tiles.image.codec import DEFAULT_CODEC, Codec
+from stable_tiles.image.layout import Layout, Level
+from stable_tiles.image.ngff import RGB_COLORS, Channel, Multiscale, Version, describe
+from stable_tiles.image.pyramid import halve, nearest
+from stable_tiles.image.store import ATTRIBUTE, PARTIAL
+from stable_tiles.intensity import Histogram, dtype_range
+from stable_tiles.region import Region
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What a store will look like.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes that exist, with scale and unit.
+    layout : Layout
+        Shapes of levels, chunks and shards.
+    dtype : str
+        Dtype of the pixels, such as ``uint16``.
+    channels : tuple of Channel
+        One for each channel.
+    ngff : "0.5" or "0.4"
+        NGFF version; 0.5 lies on Zarr v3, 0.4 on Zarr v2, which has no shards.
+    codec : Codec
+        Compression of the chunks.
+    labels : bool
+        Whether pixels are object numbers: levels then take the nearest, not the mean.
+    """
+
+    axes: Axes
+    layout: Layout
+    dtype: str
+    channels: tuple[Channel, ...]
+    ngff: Version = "0.5"
+    codec: Codec = DEFAULT_CODEC
+    labels: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != self.layout.shape[1]:
+            raise ValueError(f"{len(self.channels)} channels named of {self.layout.shape[1]}")
+        if self.ngff == "0.4" and self.layout.levels[0].shards:
+            raise InputError("NGFF 0.4 has no shards: use --shard 0 or --ngff 0.5")
+
+
+class ImageWriter:
+    """Writes the regions of one unfinished store.
+
+    Parameters
+    ----------
+    store : Path
+        The unfinished store's folder.
+    spec : ImageSpec
+        What it was created with.
+    """
+
+    def __init__(self, store: Path, spec: ImageSpec) -> None:
+        self.store = store
+        self.spec = spec
+        self._group = zarr.open_group(str(store), mode="r+")
+        self._levels = [self._array(k) for k in range(len(spec.layout.levels))]
+
+    def write(self, region: Region, block: npt.NDArray[Any]) -> None:
+        """Write a region on level 0 and on every level it owns.
+
+        Parameters
+        ----------
+        region : Region
+            One of ``layout.regions()``, over (t, z, y, x).
+        block : array, (t, c, z, y, x)
+            Its pixels, of the store's dtype.
+
+        Raises
+        ------
+        ValueError
+            If the region is not one of the layout's, or the block does not fit it.
+        """
+        self._check(region, block)
+        start, stop = list(region.start), list(region.stop)
+        for level in range(self.spec.layout.owned):
+            if level:
+                block = nearest(block) if self.spec.labels else halve(block)
+                start[2:] = [n // 2 for n in start[2:]]
+                stop[2:] = [a + n for a, n in zip(start[2:], block.shape[3:], strict=True)]
+            self._put(level, Region(tuple(start), tuple(stop)), block)
+
+    def attach(self, name: str, values: npt.NDArray[Any]) -> None:
+        """Keep a small extra array in the group, such as a raw header."""
+        existing = self._group.get(name)
+        if existing is None:
+            self._group.create_array(name, data=values)
+
+    def build_coarse_levels(self) -> None:
+        """Build the levels that no region owns, each from the one before, shard by shard."""
+        layout = self.spec.layout
+        for k in range(layout.owned, len(layout.levels)):
+            level = layout.levels[k]
+            grid = level.shards or level.chunks
+            t, _, z, y, x = level.shape
+            for cell in Region.whole((t, z, y, x)).divide((grid[0], *grid[2:])):
+                self._put(k, cell, self._halved(k, cell))
+
+    def seal(self, target: Path, attributes: dict[str, Any], *, overwrite: bool = False) -> None:
+        """Finish the store: coarse levels, metadata, and its final name.
+
+        Parameters
+        ----------
+        target : Path
+            The final name.
+        attributes : dict
+            Group attribute ``stable_tiles`` (``kind``, ``provenance``, ``intensity``, ...).
+        overwrite : bool
+            Whether a store of that name may be replaced.
+        """
+        self.build_coarse_levels()
+        known = attributes.get("intensity", {}).get("percentiles")
+        windows = _windows(self.spec, known or self._coarse_percentiles())
+        paths = tuple(str(k) for k in range(len(self.spec.layout.levels)))
+        image = Multiscale(self.spec.ngff, self.spec.axes, paths, (), self.spec.channels, False)
+        stored = {"version": __version__, **attributes}
+        name = target.name.removesuffix(".zarr")
+        self._group.attrs.put({**describe(image, name, windows), ATTRIBUTE: stored})
+        _move_into_place(self.store, target, overwrite)
+
+    def _check(self, region: Region, block: npt.NDArray[Any]) -> None:
+        layout = self.spec.layout
+        t, channels, z, y, x = layout.shape
+        whole = Region.whole((t, z, y, x))
+        aligned = all(a % n == 0 for a, n in zip(region.start, layout.region_shape, strict=True))
+        full = all(
+            b == min(a + n, end)
+            for a, b, n, end in zip(
+                region.start, region.stop, layout.region_shape, whole.stop, strict=True
+            )
+        )
+        if not (aligned and full):
+            raise ValueError(f"{region} is not a region of this store: it would share a shard")
+        if block.shape != (region.shape[0], channels, *region.shape[1:]):
+            raise ValueError(f"a block of shape {block.shape} does not fill {region}")
+        if block.dtype != np.dtype(self.spec.dtype):
+            raise ValueError(f"a block of {block.dtype} in a store of {self.spec.dtype}")
+
+    def _put(self, level: int, region: Region, block: npt.NDArray[Any]) -> None:
+        t, z, y, x = region.slices
+        index = self.spec.axes.project((t, slice(None), z, y, x))
+        shape = self.spec.axes.project(block.shape)
+        self._levels[level][index] = block.reshape(shape)
+
+    def _halved(self, level: int, region: Region) -> npt.NDArray[Any]:
+        t, z, y, x = region.slices
+        finer = self.spec.axes.project(
+            (t, slice(None), z, slice(2 * y.start, 2 * y.stop), slice(2 * x.start, 2 * x.stop))
+        )
+        flat = np.asarray(self._levels[level - 1][finer])
+        channels = self.spec.layout.shape[1]
+        block = flat.reshape(region.shape[0], channels, region.shape[1], *flat.shape[-2:])
+        return nearest(block) if self.spec.labels else halve(block)
+
+    def _coarse_percentiles(self) -> list[dict[str, float]]:
+        """Percentiles of the coarsest level's middle plane: enough to choose a contrast window."""
+        coarsest = self.spec.layout.levels[-1].shape
+        middle = [slice(n // 2, n // 2 + 1) for n in (coarsest[0], coarsest[2])]
+        index = self.spec.axes.project(
+            (middle[0], slice(None), middle[1], slice(None), slice(None))
+        )
+        plane = np.asarray(self._levels[-1][index]).reshape(1, coarsest[1], 1, *coarsest[3:])
+        histogram = Histogram(coarsest[1], self.spec.dtype)
+        histogram.update(np.nan_to_num(plane))
+        return histogram.stored()
+
+    def _array(self, level: int) -> zarr.Array[Any]:
+        array = self._group[str(level)]
+        assert isinstance(array, zarr.Array)  # created by this module
+        return array.with_config({"write_empty_chunks": True})
+
+
+def partial_folder(target: Path) -> Path:
+    """The folder that holds an output's unfinished store and its ledger."""
+    return target.with_name(target.name + PARTIAL)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise OutputExists if there is something under the final name already."""
+    if target.exists():
+        raise OutputExists(f"{target} exists: give another name, or --overwrite")
+
+
+def create_store(target: Path, spec: ImageSpec, progress: dict[str, Any]) -> ImageWriter:
+    """A new unfinished store for `target`; an older unfinished one is removed.
+
+    Parameters
+    ----------
+    target : Path
+        Final name of the store.
+    spec : ImageSpec
+        What it will look like.
+    progress : dict
+        What ``info`` says of it while it is unfinished.
+    """
+    folder = partial_folder(target)
+    shutil.rmtree(folder, ignore_errors=True)
+    store = folder / "store"
+    store.mkdir(parents=True)
+    group = zarr.open_group(str(store), mode="w", zarr_format=3 if spec.ngff == "0.5" else 2)
+    group.attrs.put({ATTRIBUTE: {"version": __version__, "progress": progress}})
+    for k, level in enumerate(spec.layout.levels):
+        _create_array(group, str(k), level, spec)
+    return ImageWriter(store, spec)
+
+
+def _create_array(group: zarr.Group, name: str, level: Level, spec: ImageSpec) -> None:
+    project = spec.axes.project
+    v3 = spec.ngff == "0.5"
+    group.create_array(
+        name,
+        shape=project(level.shape),
+        chunks=project(level.chunks),
+        shards=project(level.shards) if level.shards else None,
+        dtype=spec.dtype,
+        compressors=spec.codec.compressors(v3),
+        fill_value=0,
+        dimension_names=list(spec.axes.names) if v3 else None,
+        chunk_key_encoding={"name": "default" if v3 else "v2", "separator": "/"},
+    )
+
+
+def _windows(spec: ImageSpec, percentiles: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Contrast windows: the 0.1 and 99.9 percentiles, but the whole range for colour images."""
+    low, high = dtype_range(spec.dtype)
+    if spec.dtype == "uint8" and tuple(c.color for c in spec.channels) == RGB_COLORS:
+        return [{"min": low, "max": high, "start": low, "end": high}] * len(spec.channels)
+    windows = []
+    for channel in percentiles:
+        start, end = channel["0.1"], channel["99.9"]
+        end = end if end > start else start + 1
+        floats = np.dtype(spec.dtype).kind == "f"
+        limits = (min(channel["0"], start), max(channel["100"], end)) if floats else (low, high)
+        windows.append({"min": limits[0], "max": limits[1], "start": start, "end": end})
+    return windows
+
+
+def _move_into_place(store: Path, target: Path, overwrite: bool) -> None:
+    folder = store.parent
+    if target.exists():
+        if not overwrite:
+            refuse_existing(target)
+        os.rename(target, folder / "replaced")
+    os.rename(store, target)
+    shutil.rmtree(folder)
