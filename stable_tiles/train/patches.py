@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from stable_tiles.errors import InputError, StableTilesError, WorkFailed, first_line
+from stable_tiles.errors import InputError, WorkFailed
 from stable_tiles.image.store import Image
 from stable_tiles.intensity import Normalizer
 from stable_tiles.region import Region
@@ -103,21 +104,18 @@ class Patches:
         pixels = self.normalizers[cut.block.image].normalize(block[:, rows, columns])
         return pixels if cut.side == self.side else _resize(pixels, self.side)
 
-    def _read(self, block: Block) -> npt.NDArray[np.generic]:
+    def _read(self, block: Block) -> npt.NDArray[Any]:
         image, place = self.images[block.image], self._places[block.image]
         t, z = divmod(block.plane, image.shape[2])
         region = Region((t, z, *block.start), (t + 1, z + 1, *block.stop))
-        where = f"{image.path} at level {place.level}, t {t}, z {z}, y {block.start[0]}..{block.stop[0]}, x {block.start[1]}..{block.stop[1]}"
-        try:
-            pixels = image.read(region, place.level, self._selected)[0, :, 0]
-        except StableTilesError:
-            raise
-        except (OSError, RuntimeError, ValueError) as error:
-            raise WorkFailed(
-                f"cannot read {where}: {first_line(error)}; find broken chunks with: stable-tiles info --verify"
-            ) from error
+        pixels: npt.NDArray[Any] = image.read(region, place.level, self._selected)[0, :, 0]
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise WorkFailed(f"{where} holds NaN or infinite pixels: replace them before training")
+            bad = np.argwhere(~np.isfinite(pixels))[0]
+            y, x = (int(i) + start for i, start in zip(bad[1:], block.start, strict=True))
+            raise WorkFailed(
+                f"{image.name} level {place.level} holds NaN or infinity at t {t}, z {z}, "
+                f"y {y}, x {x}: replace such pixels before training"
+            )
         return pixels
 
 
@@ -126,15 +124,15 @@ def _channels(images: Sequence[Image], selected: Sequence[int] | None) -> int:
     for image in images:
         if image.shape[1] != first.shape[1]:
             raise InputError(
-                f"{image.path} has {image.shape[1]} channels and {first.path} has {first.shape[1]}: "
-                "all images of a domain need the same channels"
+                f"{image.name} has {image.shape[1]} channels but {first.name} has "
+                f"{first.shape[1]}: all images of a domain need the same channels"
             )
     if selected is None:
         return first.shape[1]
     wrong = [c for c in selected if not 0 <= c < first.shape[1]]
     if wrong or not selected:
         raise InputError(
-            f"data.channels {list(selected)}: {first.path} has the channels 0..{first.shape[1] - 1}"
+            f"data.channels {list(selected)}: {first.name} has the channels 0..{first.shape[1] - 1}"
         )
     return len(selected)
 
@@ -163,12 +161,13 @@ def _place(image: Image, data: DataSettings) -> Place:
     own = pixel_size_um(image)
     if own is None:
         raise InputError(
-            f"{image.path} has no pixel size in micrometres, which data.pixel_size_um needs: "
+            f"{image.name} has no pixel size in micrometres, which data.pixel_size_um needs: "
             "convert it with --pixel-size, or set data.pixel_size_um=null"
         )
     ratio = data.pixel_size_um / own
-    level = max((k for k in range(len(image.levels)) if 2**k <= ratio * 1.01), default=0)
-    return Place(level, max(1, round(data.patch * ratio / 2**level)))
+    shrunk = [scale[-1] / image.axes.scale["x"] for scale in image.multiscale.scales]
+    level = max((k for k, factor in enumerate(shrunk) if factor <= ratio * 1.01), default=0)
+    return Place(level, max(1, round(data.patch * ratio / shrunk[level])))
 
 
 def _field(image: Image, place: Place) -> Field:
@@ -176,10 +175,10 @@ def _field(image: Image, place: Place) -> Field:
     t, _, z, height, width = level.shape
     if place.side > min(height, width):
         raise InputError(
-            f"patches of {place.side} px do not fit into {image.path} ({height} x {width} px at "
+            f"patches of {place.side} px do not fit into {image.name} ({height} x {width} px at "
             f"level {place.level}): use data.patch of {min(height, width)} or less, or leave it out"
         )
-    chunk = max(level.chunks[-2:])
+    chunk = max(level.array.chunks[-2:])
     return Field(t * z, height, width, place.side, chunk * -(-place.side // chunk))
 
 
