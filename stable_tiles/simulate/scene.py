@@ -1,0 +1,186 @@
+"""Scene: an infinite plane that a seed and a name define, of which any window can be made.
+
+The plane is cut into fixed blocks, and a block depends on nothing but its
+place: that, and only that, makes every window agree bit for bit with every
+other.  Tasks paint one block at a time and need not know of windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stable_tiles.axes import Axes
+from stable_tiles.image.ngff import Channel
+from stable_tiles.region import Region
+from stable_tiles.simulate.optics import Camera, Plane
+from stable_tiles.simulate.streams import Stream
+
+BLOCK = 256
+"""Side of a block, pixels.  Noise and rounding depend on it: changing it changes all images."""
+
+View = Literal["a", "b", "labels", "nuclei"]
+"""What can be seen of a scene: either domain, or the numbers of its cells or nuclei."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block to paint: where it lies and what of it is wanted.
+
+    Parameters
+    ----------
+    stream : Stream
+        The scene's random numbers.
+    y, x : int
+        First row and column, pixels; multiples of `BLOCK`.
+    z : int
+        Number of the optical section.
+    frames : range
+        Numbers of the frames.
+    channels : int
+        Channels of the images.
+    size : int
+        Side of the whole image, pixels; numbers of cells depend on it, pixels do not.
+    noise : bool
+        Whether to expose the detector, or to give its expected counts.
+    """
+
+    stream: Stream
+    y: int
+    x: int
+    z: int
+    frames: range
+    channels: int
+    size: int
+    noise: bool
+
+    def box(self, margin: int) -> tuple[int, int, int, int]:
+        """The block grown by `margin` pixels, as (y0, x0, y1, x1); corners may be negative."""
+        y1, x1 = self.y + BLOCK + margin, self.x + BLOCK + margin
+        return self.y - margin, self.x - margin, y1, x1
+
+    def noise_stream(self, view: View, frame: int) -> Stream:
+        """The stream of one exposure of this block: no two exposures share noise."""
+        return self.stream.named("noise", view, self.y, self.x, self.z, frame)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one view of a task is as an image: dtype, channels, and the axes that it may have."""
+
+    dtype: str
+    channels: tuple[Channel, ...]
+    is_rgb: bool = False
+    is_label: bool = False
+
+
+def detect(camera: Camera, brightness: Plane, block: Block, view: View) -> npt.NDArray[Any]:
+    """What the block's request asks for: exposures, or the expected counts.
+
+    Parameters
+    ----------
+    brightness : float32 array (frames, channels, y, x)
+
+    Returns
+    -------
+    array of the same shape, of the camera's dtype, or float32 without noise.
+    """
+    if not block.noise:
+        return camera.expected(brightness)
+    exposures = [
+        camera.expose(frame, block.noise_stream(view, number).generator())
+        for number, frame in zip(block.frames, brightness, strict=True)
+    ]
+    return np.stack(exposures)
+
+
+class Task(Protocol):
+    """One of the simulated tasks."""
+
+    @property
+    def name(self) -> str:
+        """The task's name on the command line."""
+
+    @property
+    def has_time(self) -> bool:
+        """Whether scenes change from frame to frame."""
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether scenes have more than one optical section."""
+
+    @property
+    def channels(self) -> range:
+        """Allowed numbers of channels; the first is the default."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The physical parameters by name, for the record."""
+
+    def pictures(self, channels: int) -> Mapping[View, Picture]:
+        """What can be seen of a scene, and as what image."""
+
+    def axes(self, names: str) -> Axes:
+        """The named axes with this task's scales and units."""
+
+    def paint(self, block: Block, view: View) -> npt.NDArray[Any]:
+        """One block of one view, (frames, channels, BLOCK, BLOCK), a function of its arguments."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An infinite plane (y, x) of a task, with frames and sections, defined by seed and name.
+
+    Parameters
+    ----------
+    task : Task
+    seed : int
+    name : str
+        Scenes of different names have nothing in common.
+    size : int
+        Side of the image that will be cut from the plane, pixels.  Only the
+        numbers of cells depend on it.
+    channels : int
+        Channels of its images.
+    """
+
+    task: Task
+    seed: int
+    name: str
+    size: int
+    channels: int = 1
+
+    def render(self, region: Region, view: View, *, noise: bool = True) -> npt.NDArray[Any]:
+        """The pixels of one region, the same bits whichever region they are asked in.
+
+        Parameters
+        ----------
+        region : Region
+            Over (t, z, y, x), pixels.
+        view : {"a", "b", "labels", "nuclei"}
+        noise : bool
+            False gives the expected counts (float32) in place of an exposure.
+
+        Returns
+        -------
+        array (t, c, z, y, x) of the view's dtype, or float32 without noise.
+        """
+        frames = range(region.start[0], region.stop[0])
+        picture = self.task.pictures(self.channels)[view]
+        count = len(picture.channels)
+        shape = (len(frames), count, *region.shape[1:])
+        exact = picture.is_label or noise
+        out = np.empty(shape, picture.dtype if exact else np.float32)
+        stream = Stream((self.seed, self.task.name, self.name))
+        for cell in Region(region.start[1:], region.stop[1:]).divide((1, BLOCK, BLOCK)):
+            z, y, x = cell.start[0], cell.start[1] // BLOCK * BLOCK, cell.start[2] // BLOCK * BLOCK
+            block = Block(stream, y, x, z, frames, self.channels, self.size, noise)
+            painted = self.task.paint(block, view)
+            rows, columns = cell.relative_to((0, y, x)).slices[1:]
+            _, to_y, to_x = cell.relative_to(region.start[1:]).slices
+            out[:, :, z - region.start[1], to_y, to_x] = painted[:, :, rows, columns]
+        return out
