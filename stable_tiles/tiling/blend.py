@@ -42,9 +42,9 @@ def profile(blend: Blend, length: int, overlap: int) -> npt.NDArray[np.float64]:
         return np.ones(length)
     position: npt.NDArray[np.float64] = np.arange(length) + 0.5
     if blend == "gaussian":
-        distance = (position - length / 2) / (GAUSSIAN_SIGMA * length)
-        bell: npt.NDArray[np.float64] = np.exp(-0.5 * distance**2)
+        offset = (position - length / 2) / (GAUSSIAN_SIGMA * length)
+        bell: npt.NDArray[np.float64] = np.exp(-0.5 * offset**2)
         return bell
-    ramp: npt.NDArray[np.float64] = np.minimum(position, length - position) / overlap
-    ramp = np.minimum(ramp, 1.0)
+    distance = np.minimum(position, length - position)
+    ramp = np.asarray(np.clip(distance / overlap, 0.0, 1.0), np.float64)
     return ramp if blend == "linear" else np.square(np.sin(0.5 * np.pi * ramp))

@@ -1,0 +1,194 @@
+"""Ledger: what is done of an unfinished output, so that interrupted work resumes exactly.
+
+A receipt is written after a region's data and names its files with their
+digests; missing chunks prove nothing in Zarr, receipts do.  The ledger is
+keyed to a fingerprint of all inputs, and whoever resumes with others is told
+which differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stable_tiles.errors import FingerprintMismatch, InputError
+from stable_tiles.region import Region
+
+_FINGERPRINT = "fingerprint.json"
+_RECEIPTS = "receipts"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the store: its path relative to it, its size and its sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, store: Path, path: str) -> StoredFile:
+        """The file as it lies on disk now."""
+        digest, size = hashlib.sha256(), 0
+        with (store / path).open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+        return cls(path, size, digest.hexdigest())
+
+    def is_intact(self, store: Path) -> bool:
+        """Whether the store still holds exactly this file."""
+        file = store / self.path
+        if not file.is_file() or file.stat().st_size != self.bytes:
+            return False
+        return StoredFile.of(store, self.path) == self
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that a region is written.
+
+    Parameters
+    ----------
+    region : Region
+        What was written.
+    files : tuple of StoredFile
+        All files that hold it.
+    values : dict
+        What else is to be remembered of the work, as JSON (times, counts).
+    """
+
+    region: Region
+    files: tuple[StoredFile, ...]
+    values: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, region: Region, store: Path, paths: Iterable[str], values: Mapping[str, Any]
+    ) -> Receipt:
+        """The receipt for files that are on disk now."""
+        return cls(region, tuple(StoredFile.of(store, path) for path in paths), dict(values))
+
+    def to_json(self) -> dict[str, Any]:
+        """The receipt as JSON values."""
+        return {
+            "start": list(self.region.start),
+            "stop": list(self.region.stop),
+            "files": [[file.path, file.bytes, file.sha256] for file in self.files],
+            "values": self.values,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Receipt:
+        """The receipt that `to_json` described."""
+        return cls(
+            Region(tuple(tree["start"]), tuple(tree["stop"])),
+            tuple(StoredFile(*file) for file in tree["files"]),
+            dict(tree["values"]),
+        )
+
+
+class Ledger:
+    """The receipts of one unfinished output; safe for many processes, one receipt a file.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the unfinished output (``NAME.partial``).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to resume."""
+        return (self.folder / _FINGERPRINT).is_file()
+
+    def begin(self, fingerprint: Mapping[str, str]) -> None:
+        """Start a new ledger for work with these inputs."""
+        (self.folder / _RECEIPTS).mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / _FINGERPRINT, dict(fingerprint))
+
+    def check(self, fingerprint: Mapping[str, str]) -> None:
+        """Refuse to resume work that was begun with other inputs.
+
+        Parameters
+        ----------
+        fingerprint : mapping of str to str
+            What matters, by a name that a user understands (``model``, ``--tile``).
+
+        Raises
+        ------
+        InputError
+            If there is nothing to resume.
+        FingerprintMismatch
+            If any value differs; the line names those that do.
+        """
+        known = _read_json(self.folder / _FINGERPRINT)
+        if known is None:
+            raise InputError(f"nothing to resume in {self.folder}: run without --resume")
+        names = sorted(known.keys() | fingerprint.keys())
+        other = [name for name in names if known.get(name) != fingerprint.get(name)]
+        if other:
+            raise FingerprintMismatch(
+                f"{self.folder} was begun with another {', '.join(other)}: "
+                "repeat the first command with --resume, or start again with --overwrite"
+            )
+
+    def record(self, receipt: Receipt) -> None:
+        """Keep a receipt; replaces an older one of the same region, atomically."""
+        name = "-".join(map(str, receipt.region.start))
+        _write_json(self.folder / _RECEIPTS / f"{name}.json", receipt.to_json())
+
+    def receipts(self) -> list[Receipt]:
+        """All receipts, ordered by region; unreadable ones do not count."""
+        trees = (_read_json(path) for path in (self.folder / _RECEIPTS).glob("*.json"))
+        return sorted(
+            (Receipt.from_json(tree) for tree in trees if tree is not None),
+            key=lambda receipt: receipt.region,
+        )
+
+    def verified(self, store: Path) -> list[Receipt]:
+        """The receipts whose files the store still holds, byte for byte."""
+        return [
+            receipt
+            for receipt in self.receipts()
+            if all(file.is_intact(store) for file in receipt.files)
+        ]
+
+
+def digest_of(values: object) -> str:
+    """Sha256 of any JSON value, the same for equal values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def sweep(store: Path) -> None:
+    """Remove the temporary files that a killed writer left; only while nobody writes."""
+    for leftover in store.rglob("*.partial"):
+        if leftover.is_file():
+            leftover.unlink()
+
+
+def _write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(tree, file, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return tree if isinstance(tree, dict) else None
