@@ -129,7 +129,9 @@ class Image:
         """
         array = self.levels[level].array
         t, z, y, x = region.slices
-        picked = slice(None) if channels is None else _contiguous(channels)
+        wanted = list(range(self.shape[1]) if channels is None else channels)
+        run = slice(wanted[0], wanted[-1] + 1)
+        picked = run if wanted == list(range(run.start, run.stop)) else slice(None)
         index: Any = self.axes.project((t, picked, z, y, x))
         try:
             block = np.asarray(array[index])
@@ -138,11 +140,8 @@ class Image:
             raise WorkFailed(
                 f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
             ) from error
-        count = self.shape[1] if channels is None else len(channels)
         block = block.reshape(region.shape[0], -1, *region.shape[1:])
-        if channels is not None and block.shape[1] != count:
-            return block[:, list(channels)]
-        return block
+        return block if picked is run else block[:, wanted]
 
     def percentiles(self, percents: Sequence[float]) -> list[list[float]]:
         """Percentiles of each channel over all pixels of level 0.
@@ -278,11 +277,3 @@ def _level(group: zarr.Group, name: str, axes: Axes, where: str) -> Level:
             f"{MAX_CHUNK_BYTES >> 20}): rechunk it with the tool that wrote it"
         )
     return Level(array, axes.canonical_shape(array.shape))
-
-
-def _contiguous(channels: Sequence[int]) -> slice:
-    """A slice where the channels are a run upwards, else every channel (picked after reading)."""
-    first = channels[0]
-    if list(channels) == list(range(first, first + len(channels))):
-        return slice(first, first + len(channels))
-    return slice(None)

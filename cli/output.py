@@ -1,0 +1,155 @@
+"""What every command shares: errors as one line, progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from stable_tiles.errors import InputError, Interrupted, StableTilesError, first_line
+from stable_tiles.progress import Progress, silent
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+LINE_EVERY_S = 20.0
+"""Seconds between progress lines where there is no terminal."""
+
+_BAR_EVERY_S = 0.1
+
+
+def common_options(function: Function) -> Function:
+    """``--json``, ``--quiet``, ``--verbose`` and ``--debug`` on a command."""
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        click.option("--quiet", is_flag=True, help="No progress and no warnings."),
+        click.option("--verbose", is_flag=True, help="Log lines on stderr."),
+        click.option("--debug", is_flag=True, help="Tracebacks of errors."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def session(
+    *, quiet: bool = False, verbose: bool = False, debug: bool = False
+) -> Iterator[Progress]:
+    """Run a command's work: progress to stderr, errors as one line, exit codes as documented.
+
+    Yields
+    ------
+    Progress
+        To be handed to the library call.
+    """
+    show = silent if quiet else _Meter().show
+    _log(verbose)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default" if verbose else "ignore")
+        warnings.filterwarnings(
+            "ignore" if quiet else "always", category=UserWarning, module="stable_tiles"
+        )
+        warnings.showwarning = _print_warning
+        with _signals(), _one_line_errors(debug):
+            yield show
+
+
+def emit(result: Any, as_json: bool, text: str) -> None:
+    """Print a result: `text`, or the result as the one JSON document."""
+    if as_json:
+        click.echo(json.dumps(asdict(result) if is_dataclass(result) else result, default=str))  # type: ignore[arg-type]  # an instance
+    else:
+        click.echo(text)
+
+
+@contextmanager
+def _one_line_errors(debug: bool) -> Iterator[None]:
+    try:
+        yield
+    except (StableTilesError, KeyboardInterrupt, MemoryError, OSError) as error:
+        if debug:
+            raise
+        click.echo(f"Error: {_line(error)}", err=True)
+        sys.exit(_exit_code(error))
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted: run the same command with --resume to go on"
+    return first_line(error)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return 130
+    return 2 if isinstance(error, InputError) else 1
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM stops work the way SIGINT does."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    click.echo(f"Warning: {first_line(Warning(str(message)))}", err=True)
+
+
+def _log(verbose: bool) -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+
+
+class _Meter:
+    """Rate, done and time left: a live bar on a terminal, elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._started: dict[str, tuple[float, int]] = {}
+        self._shown = 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        since, first = self._started.setdefault(what, (now, done))
+        finished = done >= total
+        if not finished and now - self._shown < (_BAR_EVERY_S if self._live else LINE_EVERY_S):
+            return
+        self._shown = now
+        rate = (done - first) / (now - since) if now > since else 0.0
+        left = f", {_clock((total - done) / rate)} left" if rate > 0 and not finished else ""
+        line = f"{what}: {done}/{total} ({rate:.3g}/s{left})"
+        if not self._live:
+            click.echo(line, err=True)
+            return
+        filled = round(30 * done / max(1, total))
+        bar = "#" * filled + "-" * (30 - filled)
+        click.echo(f"\r\x1b[K[{bar}] {line}", err=True, nl=finished)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
