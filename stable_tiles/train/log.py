@@ -1,0 +1,97 @@
+"""log.jsonl: one line for every logged step, the losses apart from the rates.
+
+Losses are means since the line before, so that they are a function of the
+run alone; everything a clock decides stands under ``rates``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stable_tiles.errors import WorkFailed
+
+
+class LossLog:
+    """Averages losses between lines and appends lines to a file.
+
+    Parameters
+    ----------
+    file : Path
+        The log; made when the first line is written.
+    patches : int
+        Patches of both domains in a step, for the rate.
+    """
+
+    def __init__(self, file: Path, patches: int) -> None:
+        self._file = file
+        self._patches = patches
+        self._sums: dict[str, torch.Tensor] = {}
+        self._steps = 0
+        self._since = (time.monotonic(), 0)
+
+    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Count the losses of one step; nothing waits for the device."""
+        for name, loss in losses.items():
+            value = torch.as_tensor(loss).detach().double()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._steps += 1
+
+    def mean(self) -> dict[str, float]:
+        """Mean losses since the last line; empty right after one."""
+        return {name: total.item() / self._steps for name, total in self._sums.items()}
+
+    def check(self, step: int) -> None:
+        """Raise WorkFailed where a loss has become NaN or infinite by `step`."""
+        for name, value in self.mean().items():
+            if not math.isfinite(value):
+                raise WorkFailed(
+                    f"the loss {name} is {value} by step {step}: lower training.learning_rate "
+                    "or use --precision 32, then --resume from the last checkpoint"
+                )
+
+    def write(self, step: int) -> dict[str, float]:
+        """Append the line of `step` and begin the next mean; returns the mean losses."""
+        now, losses = time.monotonic(), self.mean()
+        seconds, steps = now - self._since[0], step - self._since[1]
+        rates = {
+            "seconds": round(seconds, 3),
+            "steps_per_second": round(steps / seconds, 4) if seconds else None,
+            "patches_per_second": round(steps * self._patches / seconds, 2) if seconds else None,
+        }
+        self.append({"step": step, **losses, "rates": rates})
+        self._sums, self._steps, self._since = {}, 0, (now, step)
+        return losses
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Append a line as it is."""
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs to go on with the same means."""
+        return {"sums": dict(self._sums), "steps": self._steps}
+
+    def restore(self, state: Mapping[str, Any], step: int) -> None:
+        """Go on from a checkpoint: lines of later steps, and torn ones, leave the file."""
+        self._sums, self._steps = dict(state["sums"]), state["steps"]
+        self.start(step)
+        if self._file.exists():
+            kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
+            replaced = self._file.with_suffix(".partial")
+            replaced.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            replaced.replace(self._file)
+
+    def start(self, step: int) -> None:
+        """Rates count from now and this step."""
+        self._since = (time.monotonic(), step)
+
+    def _lines(self) -> list[str]:
+        text = self._file.read_text(encoding="utf-8")
+        return text[: text.rfind("\n") + 1].splitlines()
