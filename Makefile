@@ -1,0 +1,30 @@
+# Everything runs in .venv, which is made on first use from pyproject.toml alone.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.PHONY: demo test lint types clean
+
+$(BIN)/stable-tiles: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@
+
+demo: $(BIN)/stable-tiles
+	$(BIN)/stable-tiles demo --out $(DEMO) --overwrite
+
+test: $(BIN)/stable-tiles lint types
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: $(BIN)/stable-tiles
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/stable-tiles
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
