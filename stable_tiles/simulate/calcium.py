@@ -7,7 +7,7 @@ together, because one activity drives them; outside the cells B follows A.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any
 
@@ -24,10 +24,8 @@ from stable_tiles.simulate.optics import Blur, Camera, Plane
 from stable_tiles.simulate.scene import Block, Picture, View, detect
 from stable_tiles.simulate.streams import Floats, Stream
 
-GCAMP6S = Gcamp()
-
 CONFOCAL = Blur(sharp=0.9, wide=5.0, haze=0.15)
-"""Full width at half maximum 2.1 px = 0.93 um: 488 nm at NA 0.8 in tissue, plus haze."""
+"""Full width at half maximum 2.1 px = 0.93 um: sampling and tissue more than the NA of 0.8."""
 
 DETECTOR = Camera(photons=60.0, gain=4.0, offset=100.0, read_noise=4.0, dtype="uint16")
 """So many photons that a noisy image's correlation with the noiseless is 0.98: a denoised movie."""
@@ -69,7 +67,7 @@ class Neurons:
     diameter_px: float = 16.0
     diameter_spread: float = 0.10
     spacing_px: float = 17.2
-    jitter: float = 0.22
+    jitter: float = 0.18
     nucleus: float = 0.64
     eccentricity: float = 0.07
     wobble: float = 0.16
@@ -148,7 +146,7 @@ class Calcium:
 
     neurons: Neurons = Neurons()
     texture: float = 0.22
-    gcamp: Gcamp = GCAMP6S
+    gcamp: Gcamp = field(default_factory=Gcamp)
     cytosolic: Contrast = Contrast(cytosol=1.0, nucleus=0.12, neuropil=0.40)
     nuclear: Contrast = Contrast(cytosol=0.08, nucleus=1.0, neuropil=0.12)
     blur: Blur = CONFOCAL
@@ -223,7 +221,7 @@ class Calcium:
 
     def _anatomy(self, block: Block, margin: int) -> Anatomy:
         stream, cells = block.stream.named("anatomy", block.z), self.neurons
-        box, half = block.box(margin), ceil(0.75 * cells.diameter_px)
+        box, half = block.box(margin), ceil(0.85 * cells.diameter_px)
         sites = self._sites(stream, box, half + 1)
         stamps = Stamps(sites, box, half)
         soma, nucleus = self._distances(stream, stamps)
