@@ -14,10 +14,16 @@ from stable_tiles.simulate.streams import Floats, Ints, Stream
 Patches = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
+_OUTSIDE = 6
+"""Rows and columns of sites that are numbered beyond each edge of an image."""
+
 
 @dataclass(frozen=True)
 class Grid:
     """A hexagonal grid of sites, each moved at random from its place.
+
+    The grid as a whole is moved at random too: of two scenes, neither says
+    where the other's cells are.
 
     Parameters
     ----------
@@ -39,12 +45,16 @@ class Grid:
         """All sites whose centres lie within `margin` pixels of `box`."""
         y0, x0, y1, x1 = box
         reach = margin + (self.jitter + 0.5) * self.spacing
-        rows = _indices(y0 - reach, y1 + reach, self.row_pitch)
-        columns = _indices(x0 - reach, x1 + reach, self.spacing)
+        top, left = (
+            2 * self.row_pitch * float(stream.uniform(0)),
+            self.spacing * float(stream.uniform(1)),
+        )
+        rows = _indices(y0 - reach - top, y1 + reach - top, self.row_pitch)
+        columns = _indices(x0 - reach - left, x1 + reach - left, self.spacing)
         iy, ix = (index.ravel() for index in np.meshgrid(rows, columns, indexing="ij"))
         move = 2 * self.jitter * self.spacing
-        y = iy * self.row_pitch + move * (stream.uniform(iy, ix, 0) - 0.5)
-        x = (ix + 0.5 * (iy % 2)) * self.spacing + move * (stream.uniform(iy, ix, 1) - 0.5)
+        y = top + iy * self.row_pitch + move * (stream.uniform(iy, ix, 0) - 0.5)
+        x = left + (ix + 0.5 * (iy % 2)) * self.spacing + move * (stream.uniform(iy, ix, 1) - 0.5)
         near = (y > y0 - margin) & (y < y1 + margin) & (x > x0 - margin) & (x < x1 + margin)
         return Sites(iy[near], ix[near], y[near], x[near])
 
@@ -54,9 +64,10 @@ class Grid:
         Sites of different planes have different numbers.  A site outside the
         image that reaches into it has one too.
         """
-        columns = ceil(size / self.spacing) + 6
-        rows = ceil(size / self.row_pitch) + 6
-        number = 1 + (sites.ix + 3) + columns * ((sites.iy + 3) + rows * plane)
+        columns = ceil(size / self.spacing) + 2 * _OUTSIDE
+        rows = ceil(size / self.row_pitch) + 2 * _OUTSIDE
+        row, column = sites.iy + _OUTSIDE, sites.ix + _OUTSIDE
+        number = 1 + column + columns * (row + rows * plane)
         return number.astype(np.uint32)
 
 

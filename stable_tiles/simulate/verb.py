@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from stable_tiles.errors import InputError, OutputExists
 from stable_tiles.image.store import PARTIAL
 from stable_tiles.progress import Progress, silent
 from stable_tiles.simulate.plan import Output, SimulateOptions, plan
+from stable_tiles.simulate.scene import BLOCK
 from stable_tiles.simulate.tasks import load_task
 from stable_tiles.simulate.write import layout_of, provenance, write_store, write_tiff
 
@@ -151,11 +152,12 @@ def _writer(options: SimulateOptions) -> Callable[[Output, Path, Callable[[], No
 
 
 def _steps(output: Output, options: SimulateOptions) -> int:
-    """How often a writer reports: once a region, or once a TIFF plane."""
+    """How often a writer reports: once a region, or once a tile of a TIFF."""
     if options.file_format == "zarr":
         return len(layout_of(output).regions())
-    t, c, z, _, _ = output.shape
-    return t * z * (1 if output.picture.is_rgb else c)
+    t, c, z, y, x = output.shape
+    tiles = ceil(y / BLOCK) * ceil(x / BLOCK)
+    return t * z * tiles * (1 if output.picture.is_rgb else c)
 
 
 def _move(folder: Path, target: Path) -> None:

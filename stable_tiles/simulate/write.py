@@ -64,8 +64,10 @@ def write_tiff(output: Output, path: Path, done: Callable[[], None]) -> None:
 
     Parameters
     ----------
-    output, path, done
+    output, path
         As for `write_store`.
+    done : callable
+        Called after every tile.
     """
     t, c, z, y, x = output.shape
     rgb = output.picture.is_rgb
@@ -110,8 +112,8 @@ def _tiles(output: Output, done: Callable[[], None]) -> Iterator[npt.NDArray[Any
                 (frame, section, top, left), (frame + 1, section + 1, top + BLOCK, left + BLOCK)
             )
             block = output.scene.render(region, output.view)[0, :, 0]
+            done()
             yield np.moveaxis(block, 0, -1).copy() if channel is None else block[channel]
-        done()
 
 
 def _ome(output: Output) -> dict[str, Any]:

@@ -30,6 +30,12 @@ def test_no_site_within_the_margin_is_missed(y: int, x: int, margin: float) -> N
     assert places(sites) == places(more.keep(near))
 
 
+def test_the_grids_of_two_scenes_are_not_aligned() -> None:
+    still = Grid(17.0, 0.0)
+    phases = [still.sites(Stream((n, "s")), (0, 0, 90, 90), 0).x[0] % 17 for n in range(20)]
+    assert np.std(phases) > 3
+
+
 def test_sites_are_as_dense_as_a_hexagonal_grid() -> None:
     sites = GRID.sites(STREAM, (0, 0, 1000, 1000), 0)
     assert abs(len(sites) / (1e6 / (GRID.spacing * GRID.row_pitch)) - 1) < 0.02

@@ -85,9 +85,10 @@ def test_the_seed_and_the_name_make_the_scene(task: str) -> None:
 @pytest.mark.parametrize(("task", "floor"), [("calcium", 0.965), ("he", 0.93)])
 def test_noise_is_moderate_and_new_in_every_exposure(task: str, floor: float) -> None:
     region = Region((0, 0, 0, 0), (1, 1, BLOCK, BLOCK))
-    for view in ("a", "b"):
-        noisy = scene(task).render(region, cast(View, view)).astype(float)
-        clean = scene(task).render(region, cast(View, view), noise=False)
+    views: tuple[View, ...] = ("a", "b")
+    for view in views:
+        noisy = scene(task).render(region, view).astype(float)
+        clean = scene(task).render(region, view, noise=False)
         correlation = np.corrcoef(noisy.ravel(), clean.ravel())[0, 1]
         assert floor < correlation < 0.9995
 

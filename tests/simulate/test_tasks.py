@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stable_tiles.errors import InputError
+from stable_tiles.simulate.tasks import TASKS, load_task
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_a_task_knows_its_name_and_can_be_recorded(name: str) -> None:
+    task = load_task(name)
+    assert task.name == name
+    assert json.loads(json.dumps(task.parameters))
+
+
+def test_an_unknown_task_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="calcium, he"):
+        load_task("mri")
