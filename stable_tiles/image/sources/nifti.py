@@ -117,7 +117,7 @@ class NiftiSource:
 
     @property
     def _bytes(self) -> int:
-        return prod(self._description.shape) * self._dtype.itemsize
+        return prod(self._description.shape) * int(self._dtype.itemsize)
 
     def _planes(self) -> RawPlanes:
         with self._lock:

@@ -32,6 +32,7 @@ class StoreSource:
             dtype=image.dtype.newbyteorder("="),
             channels=channels,
             is_rgb=image.is_rgb,
+            is_labels=image.attributes.get("kind") == "labels",
             metadata={"format": f"ome-zarr {image.multiscale.version}", "digest": image.digest()},
             nifti=_nifti(image),
             bytes_in=_bytes(Path(str(path))),

@@ -87,6 +87,8 @@ class Description:
         One for each channel.
     is_rgb : bool
         Whether the channels are red, green and blue of a colour image.
+    is_labels : bool
+        Whether the pixels are object numbers.
     metadata : dict
         What else is known (format, objective), as JSON; no paths, no persons.
     nifti : NiftiHeader or None
@@ -102,6 +104,7 @@ class Description:
     dtype: np.dtype[Any]
     channels: tuple[Channel, ...]
     is_rgb: bool = False
+    is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
     nifti: NiftiHeader | None = None
     files: tuple[Path, ...] = ()

@@ -1,0 +1,304 @@
+"""`convert`: one foreign image becomes one OME-Zarr store."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stable_tiles.convert.digests import digests_of
+from stable_tiles.convert.options import ConvertOptions
+from stable_tiles.convert.plan import ConvertPlan, plan_conversion
+from stable_tiles.convert.write import RegionTask, stored_bytes, write_regions
+from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
+from stable_tiles.image.sources import Source, SourceOptions, open_source
+from stable_tiles.image.sources.assemble import CroppedSource
+from stable_tiles.image.sources.source import SourceWarning
+from stable_tiles.image.writer import (
+    ImageWriter,
+    create_store,
+    partial_folder,
+    refuse_existing,
+)
+from stable_tiles.ledger import Ledger, digest_of, sweep
+from stable_tiles.progress import Progress, silent
+from stable_tiles.provenance import versions
+from stable_tiles.region import Region
+
+
+@dataclass(frozen=True)
+class ConvertReport:
+    """What a conversion did, or with ``dry_run`` would do.
+
+    Parameters
+    ----------
+    output : str
+        The store.
+    shape : tuple of int
+        Shape of level 0 along `axes`.
+    axes : str
+        Names of the axes.
+    dtype : str
+        Dtype of the pixels.
+    levels : int
+        Number of levels.
+    scale : dict
+        Scale of level 0 by axis.
+    unit : str or None
+        Unit of length; None where unknown.
+    bytes_in, bytes_out : int
+        Sizes of the source's files and of the store (0 for a dry run).
+    seconds : float
+        Wall time.
+    peak_rss_bytes : int
+        Largest resident memory of the process so far.
+    regions, workers, memory_bytes, disk_bytes : int
+        The plan: regions, threads, and upper estimates of memory and disk.
+    resumed_regions : int
+        Regions that an interrupted run had written.
+    dry_run : bool
+        Whether nothing was written.
+    """
+
+    output: str
+    shape: tuple[int, ...]
+    axes: str
+    dtype: str
+    levels: int
+    scale: dict[str, float]
+    unit: str | None
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+    peak_rss_bytes: int
+    regions: int
+    workers: int
+    memory_bytes: int
+    disk_bytes: int
+    resumed_regions: int
+    dry_run: bool
+
+
+def convert(
+    sources: Sequence[Path | str] | Path | str,
+    target: Path | str,
+    options: ConvertOptions | None = None,
+    progress: Progress = silent,
+) -> ConvertReport:
+    """Convert an image to an OME-Zarr store.
+
+    Level 0 equals the source's decoded pixels.  Memory is bounded by the
+    regions in flight.  The store appears under its name when it is whole; an
+    interrupted conversion is completed by ``resume``.
+
+    Parameters
+    ----------
+    sources : path or sequence of paths
+        A file, a store, or several files of one shape to be stacked.
+    target : path
+        The store to be written; a local path.
+    options : ConvertOptions, optional
+        The defaults if not given.
+    progress : Progress
+        Called with ``"regions"``.
+
+    Returns
+    -------
+    ConvertReport
+
+    Raises
+    ------
+    InputError
+        If a source or an option is wrong; nothing was written.
+    WorkFailed
+        If pixels cannot be decoded; what was done can be resumed.
+    """
+    started = time.monotonic()
+    options = options or ConvertOptions()
+    target = Path(target)
+    paths = [sources] if isinstance(sources, Path | str) else list(sources)
+    _refuse_target(target, paths, options)
+    source = _open(paths, target, options)
+    try:
+        plan = plan_conversion(source.description, options)
+        written, resumed = 0, 0
+        if not options.dry_run:
+            _probe(source)
+            _warn_of_small_disk(plan, target)
+            resumed = _write(source, plan, target, options, progress)
+            written = stored_bytes(target)
+    finally:
+        source.close()
+    report = _report(plan, target, time.monotonic() - started)
+    return replace(report, bytes_out=written, resumed_regions=resumed, dry_run=options.dry_run)
+
+
+def _open(paths: Sequence[Path | str], target: Path, options: ConvertOptions) -> Source:
+    said = options.said
+    scratch = next(folder for folder in target.absolute().parents if folder.is_dir())
+    source = open_source(paths, SourceOptions(said.series, said.axes, said.stack, scratch))
+    if options.region is None:
+        return source
+    try:
+        return CroppedSource(source, options.region)
+    except InputError:
+        source.close()
+        raise
+
+
+def _refuse_target(target: Path, sources: Sequence[Path | str], options: ConvertOptions) -> None:
+    """Refuse an output that would replace something that must not be replaced."""
+    if "://" in str(target):
+        raise InputError(f"{target} is a URL: convert to a local path, then copy the store")
+    here = target.resolve()
+    for source in sources:
+        if "://" not in str(source) and here in (p := Path(source).resolve(), *p.parents):
+            raise InputError(f"{target} holds the source {source}: give another output")
+    if target.exists():
+        if not options.overwrite and not options.dry_run:
+            refuse_existing(target)
+        if target.is_file() or not any((target / n).exists() for n in ("zarr.json", ".zgroup")):
+            raise OutputExists(f"{target} exists and is no store: give another name")
+    ledger = Ledger(partial_folder(target))
+    if ledger.receipts() and not (options.overwrite or options.resume or options.dry_run):
+        raise OutputExists(
+            f"{target} was begun and not finished: --resume to complete it, "
+            "or --overwrite to start again"
+        )
+
+
+def _probe(source: Source) -> None:
+    """Decode the first and the last pixel, so that a damaged file is refused before work."""
+    t, _, z, y, x = source.description.shape
+    try:
+        for corner in {(0, 0, 0, 0), (t - 1, z - 1, y - 1, x - 1)}:
+            source.read(Region(corner, tuple(n + 1 for n in corner)))
+    except WorkFailed as error:
+        raise NotAnImage(str(error)) from error
+
+
+def _warn_of_small_disk(plan: ConvertPlan, target: Path) -> None:
+    folder = next(p for p in target.absolute().parents if p.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free < plan.disk_bytes:
+        warnings.warn(
+            f"{free >> 20} MiB are free for up to {plan.disk_bytes >> 20} MiB: "
+            "if the disk fills up, make room and add --resume",
+            SourceWarning,
+            stacklevel=2,
+        )
+
+
+def _write(
+    source: Source,
+    plan: ConvertPlan,
+    target: Path,
+    options: ConvertOptions,
+    progress: Progress,
+) -> int:
+    """Write the store; returns how many regions an earlier run had written."""
+    writer, ledger, written = _begin(plan, target, options)
+    task = RegionTask(source, writer, ledger, written)
+    with digests_of(plan.description.files) as digests:
+        write_regions(plan, task, progress)
+        _attach(writer, source, options)
+        attributes = _attributes(plan, task, options, digests.result())
+    writer.seal(target, attributes, overwrite=options.overwrite)
+    return len(written)
+
+
+def _begin(
+    plan: ConvertPlan, target: Path, options: ConvertOptions
+) -> tuple[ImageWriter, Ledger, list[Region]]:
+    """The writer of a new unfinished store, or of the one that is resumed."""
+    folder = partial_folder(target)
+    ledger = Ledger(folder)
+    fingerprint = _fingerprint(plan, options)
+    if options.resume and ledger.exists:
+        ledger.check(fingerprint)
+        sweep(folder / "store")
+        writer = ImageWriter(folder / "store", plan.spec)
+        return writer, ledger, [receipt.region for receipt in ledger.verified(writer.store)]
+    progress = {"command": "convert", "regions": len(plan.spec.layout.regions())}
+    writer = create_store(target, plan.spec, progress)
+    ledger.begin(fingerprint)
+    return writer, ledger, []
+
+
+def _fingerprint(plan: ConvertPlan, options: ConvertOptions) -> dict[str, str]:
+    """What must be equal for a conversion to be resumed."""
+    described = plan.description
+    files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in described.files]
+    source = [files, described.bytes_in, described.metadata, described.shape, str(described.dtype)]
+    summary = options.summary() | {"axes": str(described.axes), "channels": str(plan.spec.channels)}
+    return {"source": digest_of(source)} | {
+        f"--{name.replace('_', '-')}": digest_of(value) for name, value in summary.items()
+    }
+
+
+def _attach(writer: ImageWriter, source: Source, options: ConvertOptions) -> None:
+    header = source.description.nifti
+    if header is not None:
+        writer.attach("nifti", np.frombuffer(header.raw, np.uint8))
+    if options.keep_associated:
+        for name, pixels in source.associated().items():
+            writer.attach(f"associated_{name}", pixels)
+
+
+def _attributes(
+    plan: ConvertPlan,
+    task: RegionTask,
+    options: ConvertOptions,
+    digests: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The group attribute: what made the store, and its intensities."""
+    described = plan.description
+    intensity: dict[str, Any] = {"percentiles": task.histogram.stored()}
+    attributes: dict[str, Any] = {
+        "kind": "labels" if described.is_labels else "source",
+        "provenance": {
+            "command": "convert",
+            "versions": versions(),
+            "sources": digests,
+            "source_metadata": described.metadata,
+            "options": options.summary(),
+        },
+        "intensity": intensity,
+    }
+    if described.nifti is not None:
+        intensity |= {"scl_slope": described.nifti.slope, "scl_inter": described.nifti.inter}
+        attributes["nifti"] = described.nifti.fields
+    return attributes
+
+
+def _report(plan: ConvertPlan, target: Path, seconds: float) -> ConvertReport:
+    """The report of a run that has written nothing."""
+    described = plan.description
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return ConvertReport(
+        output=str(target),
+        shape=described.axes.project(described.shape),
+        axes=described.axes.names,
+        dtype=described.dtype.name,
+        levels=len(plan.spec.layout.levels),
+        scale=described.axes.scale,
+        unit=described.axes.units["x"],
+        bytes_in=described.bytes_in,
+        bytes_out=0,
+        seconds=seconds,
+        peak_rss_bytes=peak if sys.platform == "darwin" else peak * 1024,
+        regions=len(plan.spec.layout.regions()),
+        workers=plan.workers,
+        memory_bytes=plan.memory_bytes,
+        disk_bytes=plan.disk_bytes,
+        resumed_regions=0,
+        dry_run=True,
+    )
