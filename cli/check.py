@@ -1,0 +1,60 @@
+"""``stable-tiles check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import common_options, emit, session
+
+if TYPE_CHECKING:
+    from stable_tiles.check import CheckReport
+
+
+@click.command()
+@click.argument("source", metavar="[SRC.zarr]", required=False)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
+)
+@click.option("--direction", default="a2b", show_default=True, metavar="a2b|b2a")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
+@common_options
+def check(
+    *,
+    source: str | None,
+    model: Path | None,
+    direction: str,
+    device: str,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Say how a model tiles: reach, halo, and what tiling changes on a sample.
+
+    The sample is a piece of SRC, or noise where no image is given.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        from stable_tiles.check import check as run
+
+        report = run(model, source, direction=direction, device=device, progress=progress)
+        emit(report, as_json, _text(report))
+
+
+def _text(report: CheckReport) -> str:
+    reach = "no limit" if report.reach is None else f"{report.reach} px"
+    layers = ", ".join(f"{kind}: {count}" for kind, count in report.norm_layers.items()) or "none"
+    return "\n".join(
+        (
+            f"reach: {reach}; stride: {report.stride} px; halo: {report.halo} px",
+            f"largest difference of tiled and whole image: {report.max_abs_difference:g}",
+            f"seam index (1 is no seam): {report.seam_index:.3f}",
+            f"norm layers: {layers} ({report.norm_risk})",
+            f"tile: {report.tile} px",
+        )
+    )

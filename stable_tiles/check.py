@@ -1,0 +1,214 @@
+"""Verb: what tiling a model costs, measured: reach, halo, seams, risk of its norms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from stable_tiles.errors import InputError
+from stable_tiles.image.store import open_image
+from stable_tiles.intensity import Normalizer
+from stable_tiles.model import Model, load_model
+from stable_tiles.progress import Progress, silent
+from stable_tiles.region import Region
+from stable_tiles.tiling.axis import Tiling, Window
+from stable_tiles.tiling.grid import TileGrid
+from stable_tiles.translate.cut import BLEND_HALO, Sizes, choose_tiling
+from stable_tiles.translate.find import find_run
+from stable_tiles.translate.fit import fit_intensity
+from stable_tiles.translate.forward import TileNetwork
+from stable_tiles.translate.hardware import find_resources
+from stable_tiles.translate.job import Forward
+from stable_tiles.translate.options import Direction, Hardware, TranslateOptions
+from stable_tiles.translate.pixels import Intensity
+from stable_tiles.translate.render import Renderer, Sheet
+
+CORE = 96
+"""What a tile of the sample writes along an axis, pixels."""
+
+TILES = 3
+"""Tiles of the sample along an axis."""
+
+_RISKS = {
+    "none": "none: tiles equal the whole image",
+    "batch": "none: statistics are fixed, tiles equal the whole image",
+    "instance": "high: statistics belong to the whole plane, so a plane is one tile",
+}
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """How a model tiles.
+
+    Parameters
+    ----------
+    reach : int or None
+        Pixels that an output pixel depends on to either side; None without limit.
+    stride : int
+        Grid on which tiles start, pixels.
+    halo : int
+        Pixels that tiles read around what they write.
+    max_abs_difference : float
+        Largest difference of a sample in tiles from the sample in one piece,
+        in network units (1 is the range of the target's intensities).
+    seam_index : float
+        Mean gradient across borders of tiles, divided by that elsewhere; 1 is no seam.
+    norm_layers : dict
+        Number of norm layers by kind, on the way of this direction and back.
+    norm_risk : str
+        What they mean for tiles.
+    tile : int
+        Side of the tile that ``auto`` takes on this device for large images, pixels.
+    """
+
+    reach: int | None
+    stride: int
+    halo: int
+    max_abs_difference: float
+    seam_index: float
+    norm_layers: dict[str, int]
+    norm_risk: str
+    tile: int
+
+
+def check(
+    run: str | Path | None = None,
+    source: str | Path | None = None,
+    *,
+    direction: Direction = "a2b",
+    device: str = "auto",
+    progress: Progress = silent,
+) -> CheckReport:
+    """Measure how a model tiles.
+
+    Parameters
+    ----------
+    run : str or Path, optional
+        The trained run; found as `translate` finds it by default.
+    source : str or Path, optional
+        An image whose middle is the sample; noise by default.
+    direction : "a2b" or "b2a"
+        From which domain to which.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    progress : Progress
+        Told of the tiles done.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, image or device.
+    """
+    options = TranslateOptions(
+        model=None if run is None else Path(run),
+        direction=direction,
+        hardware=Hardware(cast(Any, device), workers=0),
+    )
+    resources = find_resources(options.hardware)
+    model = load_model(find_run(options.model, os.environ, Path.cwd()))
+    reach = model.reach(direction)
+    halo = BLEND_HALO if reach is None else reach
+    tiling = Tiling(CORE + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
+    planes = _sample(model, source, options, tiling.tile + (TILES - 1) * CORE + 1)
+    forward = Forward(resources.device, "32", False, 1, resources.threads)
+    network = TileNetwork(model, direction, forward)
+    grid, tiled = _tiled(planes, tiling, network, progress)
+    whole = network.translate(torch.from_numpy(planes)).cpu().numpy()
+    return CheckReport(
+        reach=reach,
+        stride=model.stride,
+        halo=halo,
+        max_abs_difference=float(np.abs(tiled - whole).max()),
+        seam_index=seam_index(tiled, grid),
+        norm_layers=_norm_layers(model),
+        norm_risk=_RISKS[model.settings.norm],
+        tile=_usual_tile(model, options, resources.device),
+    )
+
+
+def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
+    """Mean gradient across borders of tiles divided by that elsewhere.
+
+    Parameters
+    ----------
+    planes : array, (n, c, y, x)
+        Translated planes.
+    grid : TileGrid
+        The tiles they were made of.
+
+    Returns
+    -------
+    float
+        1 where nothing tells borders from the rest, and where nothing varies.
+    """
+    at_borders: list[npt.NDArray[Any]] = []
+    elsewhere: list[npt.NDArray[Any]] = []
+    for axis, cells in ((-2, grid.rows), (-1, grid.columns)):
+        steps = np.moveaxis(np.abs(np.diff(planes, axis=axis)), axis, 0)
+        border = np.zeros(len(steps), bool)
+        border[[cell.start - 1 for cell in cells[1:]]] = True
+        at_borders.append(steps[border].ravel())
+        elsewhere.append(steps[~border].ravel())
+    across, within = (np.concatenate(parts) for parts in (at_borders, elsewhere))
+    if across.size == 0 or not within.any():
+        return 1.0
+    return float(across.mean() / within.mean())
+
+
+def _sample(
+    model: Model, source: str | Path | None, options: TranslateOptions, side: int
+) -> npt.NDArray[np.float32]:
+    """One plane (1, c, y, x) in network units: the middle of an image, or noise."""
+    channels = model.source(options.direction).channels
+    if source is None:
+        return np.random.default_rng(0).random((1, channels, side, side + 2), np.float32)
+    image = open_image(source)
+    intensity, _ = fit_intensity(image, model, options)
+    t, _, z, *plane = image.shape
+    start = [max(0, (size - side) // 2) for size in plane]
+    stop = [min(size, begin + side) for begin, size in zip(start, plane, strict=True)]
+    box = Region((t // 2, z // 2, *start), (t // 2 + 1, z // 2 + 1, *stop))
+    return intensity.enter(image.read(box)[:, :, 0]).numpy()
+
+
+def _tiled(
+    planes: npt.NDArray[np.float32], tiling: Tiling, network: TileNetwork, progress: Progress
+) -> tuple[TileGrid, npt.NDArray[np.float32]]:
+    height, width = planes.shape[2:]
+    whole = Region.whole((height, width))
+    y, x = (Window(size, 0, size, size) for size in (height, width))
+    grid = TileGrid.cover(tiling, y, x)
+    same = Normalizer((0.0,), (1.0,))
+    total, done = grid.count(whole), 0
+
+    def counted(tile: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        done += 1
+        progress("tiles", done, total)
+        return network.translate(tile)
+
+    channels = network.channels
+    renderer = Renderer(grid, Intensity(same, same, "float32"), channels)
+    return grid, renderer.render(Sheet(planes, whole), whole, counted).pixels
+
+
+def _norm_layers(model: Model) -> dict[str, int]:
+    kinds = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+    layers = list(model.network.modules())
+    counts = {name: sum(isinstance(m, kind) for m in layers) for name, kind in kinds.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _usual_tile(model: Model, options: TranslateOptions, device: str) -> int:
+    """The automatic tile on a plane of 16384 pixels a side, or 0 where none fits."""
+    try:
+        return choose_tiling(model, options, Sizes((16384, 16384), (4096, 4096)), device).tile
+    except InputError:
+        return 0

@@ -1,0 +1,121 @@
+"""Cluster: the Dask workers of one translation; started and stopped here only.
+
+Each worker is a spawned process of its own, watched by a nanny.  Scheduler and
+workers listen on the loopback address alone and there is no dashboard.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, SpecCluster
+
+from stable_tiles.errors import InputError, MissingExtra, first_line
+from stable_tiles.translate.hardware import Resources
+from stable_tiles.translate.options import Hardware
+
+LOOPBACK = "127.0.0.1"
+
+CONNECT_S = 20
+"""Seconds to wait for a scheduler that should be running."""
+
+CLOSE_S = 4
+"""Seconds that workers have to stop before they are killed."""
+
+_QUIET = {
+    "logging.distributed": "critical",
+    "distributed.comm.retry.count": 2,
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.worker.daemon": True,
+    "distributed.admin.system-monitor.gil.enabled": False,
+}
+
+
+@contextmanager
+def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
+    """A client of the cluster that was asked for: one's own, a running one, or SLURM.
+
+    Raises
+    ------
+    InputError
+        If the scheduler does not answer.
+    MissingExtra
+        If SLURM was asked for without dask-jobqueue.
+    """
+    with dask.config.set(_QUIET):
+        if hardware.scheduler:
+            with _running(hardware.scheduler) as client:
+                yield client
+            return
+        cluster = _slurm(hardware.slurm, resources) if hardware.slurm else _own(resources)
+        try:
+            with _client(cluster) as client:
+                yield client
+        finally:
+            cluster.close(timeout=CLOSE_S)
+
+
+def _own(resources: Resources) -> Any:
+    # Pixels in flight are bounded by the plan; Dask's own limit would count
+    # pinned memory and pause or kill a worker that is well.
+    common = {"nthreads": 2 if resources.gpus else 1, "memory_limit": 0, "host": LOOPBACK}
+    workers = {
+        index: {"cls": Nanny, "options": {**common, "env": _environment(index, resources)}}
+        for index in range(resources.workers)
+    }
+    quiet = {"host": LOOPBACK, "port": 0, "dashboard": False}
+    return SpecCluster(  # type: ignore[no-untyped-call]  # distributed is untyped
+        workers=workers,
+        scheduler={"cls": Scheduler, "options": quiet},
+        silence_logs="CRITICAL",
+    )
+
+
+def _environment(index: int, resources: Resources) -> dict[str, str]:
+    if not resources.gpus:
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = visible.split(",") if visible else [str(k) for k in range(resources.gpus)]
+    return {"CUDA_VISIBLE_DEVICES": devices[index % resources.gpus]}
+
+
+def _client(address: Any = None, scheduler_file: str | None = None) -> Client:
+    return Client(  # type: ignore[no-untyped-call]  # distributed is untyped
+        address, scheduler_file=scheduler_file, timeout=CONNECT_S
+    )
+
+
+@contextmanager
+def _running(scheduler: str) -> Iterator[Client]:
+    is_file = "://" not in scheduler
+    if is_file and not Path(scheduler).is_file():
+        raise InputError(f"--scheduler {scheduler}: no such scheduler file, and no address")
+    where = {"scheduler_file": scheduler} if is_file else {"address": scheduler}
+    try:
+        client = _client(**where)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler} does not answer: {first_line(error)}") from None
+    with client:
+        yield client
+
+
+def _slurm(file: Path | None, resources: Resources) -> Any:
+    try:
+        from dask_jobqueue import SLURMCluster  # type: ignore[import-not-found]  # an extra
+    except ImportError:
+        raise MissingExtra("--slurm needs dask-jobqueue: pip install dask-jobqueue") from None
+    import yaml
+
+    if file is None or not file.is_file():
+        raise InputError(f"--slurm {file}: no such file")
+    arguments = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(arguments, dict):
+        raise InputError(f"--slurm {file} holds no arguments: write queue, cores, memory, walltime")
+    cluster = SLURMCluster(**arguments)
+    cluster.scale(resources.workers)
+    return cluster

@@ -1,0 +1,76 @@
+"""Execute: run a list of regions, here or on Dask, and hand back each result as it comes.
+
+Only descriptions of regions travel to workers and only receipts come back;
+pixels never pass through the scheduler.  A few regions per worker are in
+flight at a time, so that a plan of any size costs the scheduler nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from distributed import wait
+from distributed.scheduler import KilledWorker
+
+from stable_tiles.errors import first_line
+from stable_tiles.ledger import Receipt
+from stable_tiles.region import Region
+from stable_tiles.translate.hardware import Resources
+from stable_tiles.translate.job import Job
+from stable_tiles.translate.options import Hardware
+from stable_tiles.translate.task import Failure, make_region
+
+WINDOW = 3
+"""Regions in flight for each worker."""
+
+BEAT_S = 5.0
+"""Seconds after which a caller hears that work goes on, even if nothing finished."""
+
+Result = Receipt | Failure | None
+"""What came of a region; None is a sign of life."""
+
+
+def execute(
+    job: Job, regions: Iterable[Region], hardware: Hardware, resources: Resources
+) -> Iterator[Result]:
+    """Make regions and yield what came of each, in any order, with signs of life between."""
+    if resources.workers == 0 and not (hardware.scheduler or hardware.slurm):
+        for region in regions:
+            yield make_region(job, region)
+        return
+    from stable_tiles.translate.cluster import connected
+
+    with connected(hardware, resources) as client:
+        yield from _stream(client, job, iter(regions))
+
+
+def _stream(client: Any, job: Job, regions: Iterator[Region]) -> Iterator[Result]:
+    workers = max(1, len(client.scheduler_info()["workers"]))
+    pending: dict[Any, Region] = {}
+    while True:
+        for region in islice(regions, WINDOW * workers - len(pending)):
+            name = "region-" + "-".join(map(str, region.start))
+            pending[client.submit(make_region, job, region, key=name)] = region
+        if not pending:
+            return
+        try:
+            finished, _ = wait(  # type: ignore[no-untyped-call]  # distributed is untyped
+                list(pending), timeout=BEAT_S, return_when="FIRST_COMPLETED"
+            )
+        except TimeoutError:
+            yield None
+            continue
+        for future in finished:
+            yield _result(future, pending.pop(future))
+
+
+def _result(future: Any, region: Region) -> Receipt | Failure:
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return Failure(region, "its worker died each time, perhaps for lack of memory: --tile")
+    if error is not None:
+        return Failure(region, f"{type(error).__name__}: {first_line(error)}")
+    result: Receipt | Failure = future.result()
+    return result

@@ -1,0 +1,141 @@
+"""Forward: a model on a device, one tile at a time.
+
+This module alone knows devices and precision.  Nothing it does depends on the
+number of workers: the same tile gives the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Lock, local
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stable_tiles.model import Model
+from stable_tiles.networks.translator import domains
+from stable_tiles.settings import NetworkSettings
+from stable_tiles.translate.job import Forward
+from stable_tiles.translate.options import Direction
+
+CPU_BUDGET_BYTES = 2816 * 2**20
+"""Memory that activations of one forward pass may take on a CPU, whatever the machine."""
+
+GPU_BUDGET_SHARE = 0.4
+"""Share of a GPU's memory that activations of one forward pass may take."""
+
+MOST_ELEMENTS = 2**31 - 1
+"""Largest tensor that 32-bit kernels index."""
+
+
+class _Spent(local):
+    """Seconds that the calling thread has spent in the network."""
+
+    seconds = 0.0
+
+
+class TileNetwork:
+    """One direction of a model, ready to translate tiles.
+
+    Parameters
+    ----------
+    model : Model
+        Its network is moved to the device and set to inference.
+    direction : Direction
+        From which domain to which.
+    settings : Forward
+        Device, precision and whether to compile.
+    """
+
+    def __init__(self, model: Model, direction: Direction, settings: Forward) -> None:
+        torch.backends.cudnn.benchmark = False
+        self.direction = direction
+        self.channels = model.target(direction).channels
+        self.device = torch.device(settings.device)
+        self._spent = _Spent()
+        self._network = model.network.to(self.device).eval()
+        self._bf16 = settings.precision == "bf16"
+        self._lane = Lock()
+        translate: Any = self._network.translate
+        self._translate = torch.compile(translate, dynamic=True) if settings.compile else translate
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the calling thread has spent in the network so far."""
+        return self._spent.seconds
+
+    def translate(self, planes: Tensor) -> Tensor:
+        """The planes (n, c, y, x) of one domain as planes of the other, network units, float32."""
+        with self._running():
+            result: Tensor = self._translate(planes.to(self.device), self.direction).float()
+        return result
+
+    def translate_with_errors(self, planes: Tensor) -> Tensor:
+        """The translation, followed by two channels of how consistent it is at every pixel.
+
+        Parameters
+        ----------
+        planes : Tensor, (n, c, y, x), float32
+            Network units.
+
+        Returns
+        -------
+        Tensor, (n, c + 2, y, x), float32
+            What `translate` returns; then ``cycle``: mean over channels of
+            |a'' - a|, where a'' is the translation translated back; then
+            ``information``: mean over features of |E_b(b') - E_a(a)|, the
+            feature maps of the translation and of the input.  Network units.
+        """
+        source, target = domains(self.direction)
+        with self._running():
+            given = planes.to(self.device)
+            size = (given.shape[2], given.shape[3])
+            features = self._network.encode(given, source)
+            result = self._network.decode(features, target, size)
+            again = self._network.encode(result, target)
+            back = self._network.decode(again, source, size)
+            cycle = (back.float() - given).abs().mean(dim=1, keepdim=True)
+            lost = (again.float() - features.float()).abs().mean(dim=1, keepdim=True)
+            if lost.shape[2:] != cycle.shape[2:]:
+                scale = self._network.settings.feature_scale
+                lost = lost.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+            lost = lost[:, :, : size[0], : size[1]]
+            return torch.cat([result.float(), cycle, lost], dim=1)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """One forward pass: one at a time, without gradients, timed to its end."""
+        precision: Any = nullcontext()
+        if self._bf16:
+            precision = torch.autocast(self.device.type, dtype=torch.bfloat16)
+        with self._lane, torch.inference_mode(), precision:
+            began = time.perf_counter()
+            yield
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            self._spent.seconds += time.perf_counter() - began
+
+
+def bytes_per_pixel(settings: NetworkSettings) -> int:
+    """Peak memory of a forward pass for each pixel of its tile, float32, bytes.
+
+    The last step up of a U-Net decides it: about nine maps as wide as the
+    first level are alive at once.
+    """
+    return 4 * (9 * settings.widths[0] + 2 * settings.features + 8)
+
+
+def most_pixels(settings: NetworkSettings, device: str) -> int:
+    """Pixels that a forward pass may have at most, so that its memory stays bounded.
+
+    On CPUs a constant, so that every machine and every number of workers cuts
+    the same tiles; on a GPU a share of its memory.
+    """
+    budget = float(CPU_BUDGET_BYTES)
+    if device == "cuda":
+        budget = GPU_BUDGET_SHARE * torch.cuda.get_device_properties(0).total_memory
+    widest = 4 * settings.widths[0]
+    return min(int(budget / bytes_per_pixel(settings)), MOST_ELEMENTS // widest)

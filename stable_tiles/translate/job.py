@@ -1,0 +1,109 @@
+"""Job: everything a worker must know to make any region of one translation; plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stable_tiles.image.writer import ImageSpec
+from stable_tiles.region import Region
+from stable_tiles.tiling.grid import TileGrid
+from stable_tiles.translate.options import Direction
+from stable_tiles.translate.pixels import Intensity
+
+STORE = "store"
+"""Folder of the unfinished image inside the folder of the unfinished output."""
+
+ERRORS = "confidence"
+"""Name of the companion image inside the output."""
+
+ERROR_CHANNELS = ("cycle", "information")
+"""Channels of the companion image."""
+
+
+@dataclass(frozen=True)
+class Forward:
+    """How tiles pass through the network.
+
+    Parameters
+    ----------
+    device : str
+        Kind of device.
+    precision : "32" or "bf16"
+        Of the arithmetic.
+    compile : bool
+        Whether the network is compiled.
+    batch_pixels : int
+        Planes share a forward pass while it has no more pixels than this.
+    threads : int or None
+        CPU threads of a worker; None takes what the worker was given.
+    """
+
+    device: Literal["cpu", "cuda", "mps"]
+    precision: Literal["32", "bf16"]
+    compile: bool
+    batch_pixels: int
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One translation, without its list of regions.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL of the source image.
+    channels : tuple of int or None
+        Channels of the source that the model takes.
+    folder : Path
+        Folder of the unfinished output.
+    spec, errors : ImageSpec
+        What the output, and the companion image if any, look like.
+    grid : TileGrid
+        Tiles, in pixels of the source plane.
+    origin : tuple of int
+        Where the output's first pixel (t, z, y, x) lies in the source.
+    model, digest : str
+        Path of the run, and the digest its model must have.
+    direction : Direction
+        From which domain to which.
+    intensity : Intensity
+        How pixels enter and leave the network.
+    forward : Forward
+        How tiles pass through the network.
+    """
+
+    source: str
+    channels: tuple[int, ...] | None
+    folder: Path
+    spec: ImageSpec
+    errors: ImageSpec | None
+    grid: TileGrid
+    origin: tuple[int, int, int, int]
+    model: str
+    digest: str
+    direction: Direction
+    intensity: Intensity
+    forward: Forward
+
+    @property
+    def store(self) -> Path:
+        """The unfinished image."""
+        return self.folder / STORE
+
+    @property
+    def error_target(self) -> Path:
+        """Where the companion image will lie inside the unfinished one."""
+        return self.store / ERRORS
+
+    def plane(self, region: Region) -> Region:
+        """The (y, x) box of an output region in pixels of the source plane."""
+        return Region(region.start[2:], region.stop[2:]).shifted(self.origin[2:])
+
+    def reads(self, region: Region) -> Region:
+        """The box (t, z, y, x) of the source that an output region needs."""
+        box = self.grid.reads(self.plane(region))
+        planes = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
+        return Region((*planes.start, *box.start), (*planes.stop, *box.stop))

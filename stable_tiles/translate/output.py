@@ -1,0 +1,146 @@
+"""Output: the unfinished store of a translation: begun, resumed, shared by parts, sealed.
+
+Whoever begins or seals holds a lock on the folder of the output, so several
+parts may start and end together.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from stable_tiles.errors import OutputExists
+from stable_tiles.image.store import Image
+from stable_tiles.image.writer import ImageWriter, create_store, partial_folder, refuse_existing
+from stable_tiles.ledger import Ledger, Receipt, sweep
+from stable_tiles.translate.job import STORE
+from stable_tiles.translate.options import TranslateOptions
+from stable_tiles.translate.prepare import Work
+
+
+def refuse_target(target: Path, options: TranslateOptions) -> None:
+    """Refuse an output that exists, or is unfinished, unless the options say what to do.
+
+    Raises
+    ------
+    OutputExists
+        The line says which option to add.
+    """
+    if options.overwrite:
+        if target.is_file() or (target.is_dir() and not _is_store(target)):
+            raise OutputExists(f"{target} exists and is no store: give another name")
+        return
+    refuse_existing(target)
+    begun = Ledger(partial_folder(target)).exists
+    if begun and not (options.resume or options.part):
+        raise OutputExists(
+            f"{target} was begun and not finished: --resume to complete it, "
+            "or --overwrite to start again"
+        )
+
+
+def begin(work: Work, options: TranslateOptions) -> list[Receipt]:
+    """Create the unfinished store, or join the one that is there.
+
+    Returns
+    -------
+    list of Receipt
+        For the regions that are done, verified against the files where work is resumed.
+
+    Raises
+    ------
+    OutputExists, FingerprintMismatch
+        If the output exists, or was begun with other inputs.
+    """
+    job = work.job
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(job.folder.parent):
+        refuse_target(work.target, options)
+        ledger = Ledger(job.folder)
+        if ledger.exists and not options.overwrite:
+            ledger.check(work.fingerprint())
+            return _rejoin(work, options)
+        create_store(work.target, job.spec, _progress(work))
+        if job.errors:
+            create_store(job.error_target, job.errors, _progress(work))
+        ledger.begin(work.fingerprint())
+        return []
+
+
+def seal(work: Work, attributes: dict[str, Any], *, overwrite: bool) -> None:
+    """Finish the companion image, then the output, and give it its name."""
+    job = work.job
+    if job.errors:
+        errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
+        errors.seal(job.error_target, {**attributes, "kind": "confidence"})
+    writer = ImageWriter(job.store, job.spec)
+    header = _nifti_header(work.image) if "nifti" in attributes else None
+    if header is not None:
+        writer.attach("nifti", header)
+    writer.seal(work.target, attributes, overwrite=overwrite)
+
+
+@contextmanager
+def sealing(work: Work) -> Iterator[list[Receipt] | None]:
+    """All receipts, while nobody else may seal; None where other parts are still at work."""
+    with _locked(work.job.folder.parent):
+        receipts = Ledger(work.job.folder).receipts()
+        whole = len(receipts) == len(work.plan.regions) and work.job.store.is_dir()
+        yield receipts if whole else None
+
+
+def carried_nifti(work: Work) -> dict[str, Any]:
+    """The NIfTI attributes of the source, where the whole image is translated."""
+    fields = work.image.attributes.get("nifti")
+    t, _, z, y, x = work.image.shape
+    shape = work.job.spec.layout.shape
+    if not fields or (shape[0], shape[2], shape[3], shape[4]) != (t, z, y, x):
+        return {}
+    return {"nifti": fields}
+
+
+def _rejoin(work: Work, options: TranslateOptions) -> list[Receipt]:
+    job, ledger = work.job, Ledger(work.job.folder)
+    if options.part and not options.resume:
+        return ledger.receipts()
+    if job.error_target.is_dir():
+        # Sealed just before the interruption: it becomes unfinished again.
+        unfinished = partial_folder(job.error_target)
+        unfinished.mkdir(exist_ok=True)
+        os.rename(job.error_target, unfinished / STORE)
+    if not options.part:
+        sweep(job.folder)
+    return ledger.verified(job.folder)
+
+
+def _progress(work: Work) -> dict[str, Any]:
+    return {"command": "translate", "regions": len(work.plan.regions)}
+
+
+def _nifti_header(image: Image) -> npt.NDArray[Any] | None:
+    group = zarr.open_group(image.path, mode="r")
+    header = group.get("nifti")
+    return np.asarray(header[...]) if isinstance(header, zarr.Array) else None
+
+
+def _is_store(path: Path) -> bool:
+    return any((path / name).exists() for name in ("zarr.json", ".zgroup"))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; it is released when this process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

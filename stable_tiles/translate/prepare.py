@@ -1,0 +1,169 @@
+"""Prepare: from source, model and options to a job and its plan; refuses before work starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stable_tiles.errors import InputError
+from stable_tiles.image.store import Image, open_image
+from stable_tiles.image.writer import partial_folder
+from stable_tiles.ledger import digest_of
+from stable_tiles.model import Model, load_model
+from stable_tiles.tiling.plan import Plan, plan_regions
+from stable_tiles.translate.cut import Sizes, choose_tiling
+from stable_tiles.translate.find import find_run, find_target
+from stable_tiles.translate.fit import fit_intensity
+from stable_tiles.translate.forward import bytes_per_pixel
+from stable_tiles.translate.hardware import Resources, find_resources
+from stable_tiles.translate.job import Forward, Job
+from stable_tiles.translate.memory import machine_bytes
+from stable_tiles.translate.options import Normalize, TranslateOptions
+from stable_tiles.translate.spec import error_spec, output_spec
+
+BATCH_PIXELS = {"cpu": 2**18, "mps": 2**20, "cuda": 2**22}
+"""Small planes share a forward pass up to this many pixels."""
+
+PROCESS_BYTES = 450 * 2**20
+"""Memory of a process that has loaded PyTorch and Zarr."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One translation, decided.
+
+    Parameters
+    ----------
+    target : Path
+        Final name of the output.
+    image : Image
+        The source.
+    model : Model
+        What translates it.
+    plan : Plan
+        Regions and tiles.
+    job : Job
+        What workers are told.
+    resources : Resources
+        Where the work runs.
+    normalize : Normalize
+        How pixels were normalised.
+    """
+
+    target: Path
+    image: Image
+    model: Model
+    plan: Plan
+    job: Job
+    resources: Resources
+    normalize: Normalize
+
+    @property
+    def memory_bytes(self) -> int:
+        """Predicted peak memory of all processes together, bytes."""
+        region = self.plan.largest_region
+        pixel = np.dtype(self.job.spec.dtype).itemsize * self.job.spec.layout.shape[1]
+        reads = self.job.reads(region).size * self.image.dtype.itemsize * self.image.shape[1]
+        height, width = self.job.grid.largest
+        planes = max(1, self.job.forward.batch_pixels // (height * width))
+        tile = height * width * min(planes, region.shape[0] * region.shape[1])
+        network = tile * bytes_per_pixel(self.model.settings)
+        on_host = network if self.job.forward.device == "cpu" else tile * 64
+        worker = PROCESS_BYTES + reads + 3 * region.size * pixel + on_host
+        return max(1, self.resources.workers) * worker + PROCESS_BYTES
+
+    @property
+    def disk_bytes(self) -> int:
+        """Most disk space that the output can take, uncompressed, bytes."""
+        item = np.dtype(self.job.spec.dtype).itemsize
+        return sum(int(np.prod(level.shape)) * item for level in self.job.spec.layout.levels)
+
+    def fingerprint(self) -> dict[str, str]:
+        """What must be equal for work to be resumed, by names that a user understands."""
+        tiling = self.job.grid.tiling
+        return {
+            "source": self.image.digest(),
+            "model": self.job.digest,
+            "--direction": self.job.direction,
+            "--tile": str(tiling.tile),
+            "--halo": str(tiling.halo),
+            "--blend": tiling.blend,
+            "--region or --planes": digest_of([self.job.origin, self.job.spec.layout.shape]),
+            "--channels": str(self.job.channels),
+            "--dtype": self.job.spec.dtype,
+            "--normalize or --range": digest_of(str(self.job.intensity)),
+            "--precision": self.job.forward.precision,
+            "--device": self.job.forward.device,
+            "--confidence": str(self.job.errors is not None),
+            "--chunk, --shard or --ngff": digest_of(str(self.job.spec)),
+        }
+
+
+def prepare(source: str | Path, target: str | Path | None, options: TranslateOptions) -> Work:
+    """Everything decided, nothing written.
+
+    Raises
+    ------
+    InputError
+        For whatever does not fit: source, model, channels, device, tile, memory.
+    """
+    image = open_image(source)
+    path = find_target(str(source), target)
+    resources = find_resources(options.hardware)
+    run = find_run(options.model, os.environ, Path.cwd())
+    model = load_model(run)
+    box = options.select.box(image.shape)
+    intensity, normalize = fit_intensity(image, model, options)
+    spec = output_spec(
+        image, model.target(options.direction), box, (intensity.dtype, options.store)
+    )
+    shape = spec.layout.region_shape
+    sizes = Sizes((image.shape[3], image.shape[4]), (shape[2], shape[3]))
+    tiling = choose_tiling(model, options, sizes, resources.device)
+    first = spec.layout.levels[0]
+    t, _, z, y, x = first.shards or first.chunks
+    plan = plan_regions(tiling, sizes.plane, box, spec.layout.regions(), (t, z, y, x))
+    job = Job(
+        source=_absolute(str(source)),
+        channels=options.select.channels,
+        folder=partial_folder(path).absolute(),
+        spec=spec,
+        errors=error_spec(spec) if options.confidence else None,
+        grid=plan.grid,
+        origin=plan.origin,
+        model=_absolute(str(run)),
+        digest=model.digest,
+        direction=options.direction,
+        intensity=intensity,
+        forward=_forward(options, resources),
+    )
+    work = Work(path, image, model, plan, job, resources, normalize)
+    if not (options.hardware.scheduler or options.hardware.slurm):
+        _refuse_too_large(work)
+    return work
+
+
+def _forward(options: TranslateOptions, resources: Resources) -> Forward:
+    return Forward(
+        device=resources.device,
+        precision="bf16" if options.precision == "bf16" else "32",
+        compile=options.compile,
+        batch_pixels=BATCH_PIXELS[resources.device],
+        threads=resources.threads,
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())
+
+
+def _refuse_too_large(work: Work) -> None:
+    need, have = work.memory_bytes, machine_bytes()
+    if need > have:
+        raise InputError(
+            f"this needs about {need / 2**30:.1f} GiB of memory and the machine has "
+            f"{have / 2**30:.1f}: use a smaller --tile, or fewer --workers"
+        )

@@ -1,0 +1,153 @@
+"""Report: what a translation did, or would do; also the receipt kept in its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from math import prod
+from typing import Any
+
+from stable_tiles.ledger import Receipt
+from stable_tiles.translate.memory import peak_rss_bytes, process_name
+from stable_tiles.translate.prepare import Work
+
+_NORMS = {"none": "none", "batch": "frozen", "instance": "exact"}
+
+
+@dataclass(frozen=True)
+class TranslateReport:
+    """What a translation did, or with ``dry_run`` would do.
+
+    Parameters
+    ----------
+    output : str
+        The store.
+    shape : tuple of int
+        Shape of level 0 along its axes.
+    dtype : str
+        Dtype of the pixels.
+    tiles, regions : int
+        Forward passes of single planes, and blocks that were written.
+    tile, halo : int
+        Side of a forward pass, and pixels it reads around what it writes.
+    blend : str
+        How tiles became one image.
+    norm : str
+        Statistics of norm layers: ``none``, ``frozen`` or ``exact``.
+    redundancy : float
+        Pixels through the network for every pixel written.
+    workers, gpus : int
+        Processes and GPUs.
+    megapixels, seconds, megapixels_per_second : float
+        Pixels written by this run, and its time.
+    forward_seconds, scheduler_seconds : float
+        Time inside the network, summed over workers; and time of a worker, on
+        average, outside regions (starting, waiting).
+    peak_rss_bytes : int
+        Sum of the processes' largest resident memories.
+    clipped_fraction : float
+        Share of values outside the range of the dtype.
+    resumed_regions : int
+        Regions that an earlier run had written.
+    memory_bytes, disk_bytes : int
+        Predicted peak of memory, and most disk space that the output can take.
+    complete : bool
+        False where other parts are still at work, or nothing was written.
+    dry_run : bool
+        Whether nothing was written.
+    """
+
+    output: str
+    shape: tuple[int, ...]
+    dtype: str
+    tiles: int
+    regions: int
+    tile: int
+    halo: int
+    blend: str
+    norm: str
+    redundancy: float
+    workers: int
+    gpus: int
+    memory_bytes: int
+    disk_bytes: int
+    megapixels: float = 0.0
+    seconds: float = 0.0
+    megapixels_per_second: float = 0.0
+    forward_seconds: float = 0.0
+    scheduler_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    clipped_fraction: float = 0.0
+    resumed_regions: int = 0
+    complete: bool = False
+    dry_run: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
+
+
+class Tally:
+    """Sums over the regions that one run has written."""
+
+    def __init__(self) -> None:
+        self.pixels = 0
+        self.forward_seconds = 0.0
+        self.busy_seconds = 0.0
+        self._peaks: dict[str, int] = {}
+
+    def add(self, receipt: Receipt) -> None:
+        """Count a region."""
+        values = receipt.values
+        self.pixels += receipt.region.size
+        self.forward_seconds += values["forward_seconds"]
+        self.busy_seconds += values["seconds"]
+        process = values["process"]
+        self._peaks[process] = max(self._peaks.get(process, 0), values["peak_rss_bytes"])
+
+    @property
+    def peak_rss_bytes(self) -> int:
+        """Sum of the largest memories of all processes, this one included, bytes."""
+        return sum((self._peaks | {process_name(): peak_rss_bytes()}).values())
+
+
+def planned(work: Work) -> TranslateReport:
+    """The report of a run that has written nothing."""
+    spec, tiling = work.job.spec, work.job.grid.tiling
+    return TranslateReport(
+        output=str(work.target),
+        shape=spec.axes.project(spec.layout.shape),
+        dtype=spec.dtype,
+        tiles=work.plan.tiles,
+        regions=len(work.plan.regions),
+        tile=tiling.tile,
+        halo=tiling.halo,
+        blend=tiling.blend,
+        norm=_NORMS[work.model.settings.norm],
+        redundancy=work.plan.redundancy,
+        workers=work.resources.workers,
+        gpus=work.resources.gpus,
+        memory_bytes=work.memory_bytes,
+        disk_bytes=work.disk_bytes,
+    )
+
+
+def reported(work: Work, tally: Tally, seconds: tuple[float, float]) -> TranslateReport:
+    """The report of a run; `seconds` are those of the whole run and of its execution."""
+    whole, execution = seconds
+    megapixels = tally.pixels / 1e6
+    return replace(
+        planned(work),
+        megapixels=megapixels,
+        seconds=whole,
+        megapixels_per_second=megapixels / whole,
+        forward_seconds=tally.forward_seconds,
+        scheduler_seconds=max(0.0, execution - tally.busy_seconds / max(1, work.resources.workers)),
+        peak_rss_bytes=tally.peak_rss_bytes,
+    )
+
+
+def clipped_fraction(work: Work, receipts: Iterable[Receipt]) -> float:
+    """Share of all values of the output that were clipped to its dtype."""
+    values = prod(work.job.spec.layout.shape)
+    return sum(int(receipt.values["clipped"]) for receipt in receipts) / values

@@ -1,0 +1,154 @@
+"""Task: make one region of the output; the same region gives the same bytes, however often.
+
+Reads what the region's tiles need, passes them through the network one by one,
+crops or blends, writes whole shards, and only then its receipt.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stable_tiles.errors import ModelError, StableTilesError, first_line
+from stable_tiles.image.shards import region_files
+from stable_tiles.image.store import Image, open_image
+from stable_tiles.image.writer import ImageWriter, partial_folder
+from stable_tiles.ledger import Ledger, Receipt
+from stable_tiles.model import load_model
+from stable_tiles.region import Region
+from stable_tiles.translate.forward import TileNetwork
+from stable_tiles.translate.job import ERROR_CHANNELS, STORE, Job
+from stable_tiles.translate.memory import peak_rss_bytes, process_name
+from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
+
+TRIES = 3
+"""How often a region is tried when reading or writing fails."""
+
+_opening = Lock()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A region that could not be made, and why, in one line."""
+
+    region: Region
+    reason: str
+
+
+def make_region(job: Job, region: Region) -> Receipt | Failure:
+    """Write a region (t, z, y, x) of the output, and its receipt after it.
+
+    Failures of reading and writing are tried again; what remains comes back as
+    a value, so that one region cannot stop the others.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _make(job, region)
+        except (StableTilesError, OSError) as error:
+            failure = Failure(region, first_line(error))
+            time.sleep(0.1 * attempt)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            return Failure(region, f"{type(error).__name__}: {first_line(error)}")
+    return failure
+
+
+def _make(job: Job, region: Region) -> Receipt:
+    began = time.perf_counter()
+    with _opening:
+        tools = _open(job)
+    before = tools.tiles.seconds
+    canvas = _translated(job, tools, region)
+    tools.writer.write(region, _five(canvas.pixels, region))
+    files = [f"{STORE}/{path}" for path in region_files(job.spec, region)]
+    if tools.errors:
+        tools.errors.write(region, _five(canvas.errors, region))
+        store = tools.errors.store.relative_to(job.folder)
+        files += [f"{store}/{path}" for path in region_files(tools.errors.spec, region)]
+    values = {
+        "clipped": canvas.clipped,
+        "forward_seconds": tools.tiles.seconds - before,
+        "seconds": time.perf_counter() - began,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "process": process_name(),
+    }
+    receipt = Receipt.of(region, job.folder, files, values)
+    Ledger(job.folder).record(receipt)
+    return receipt
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """What a process opens once and uses for every region."""
+
+    image: Image
+    writer: ImageWriter
+    errors: ImageWriter | None
+    tiles: TileNetwork
+    renderer: Renderer
+
+    @property
+    def network(self) -> Network:
+        """The network, with errors where they are wanted."""
+        return self.tiles.translate_with_errors if self.errors else self.tiles.translate
+
+
+@lru_cache(maxsize=1)
+def _open(job: Job) -> _Tools:
+    torch.set_num_threads(job.forward.threads or _granted_threads())
+    model = load_model(Path(job.model))
+    if model.digest != job.digest:
+        raise ModelError(f"{job.model} changed since the work began: start again with --overwrite")
+    errors = None
+    if job.errors:
+        errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
+    channels = job.spec.layout.shape[1]
+    return _Tools(
+        open_image(job.source),
+        ImageWriter(job.store, job.spec),
+        errors,
+        TileNetwork(model, job.direction, job.forward),
+        Renderer(job.grid, job.intensity, channels, len(ERROR_CHANNELS) if errors else 0),
+    )
+
+
+def _granted_threads() -> int:
+    """The threads that a running cluster gave to this worker."""
+    from distributed import get_worker
+
+    return int(get_worker().state.nthreads)
+
+
+def _translated(job: Job, tools: _Tools, region: Region) -> Canvas:
+    """The planes (t * z, c, y, x) of a region."""
+    reads, target = job.reads(region), job.plane(region)
+    block = tools.image.read(reads, channels=job.channels)
+    channels, size = block.shape[1], block.shape[3:]
+    planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
+    area = Region(reads.start[2:], reads.stop[2:])
+    height, width = job.grid.largest
+    batch = max(1, job.forward.batch_pixels // (height * width))
+    parts = [
+        tools.renderer.render(Sheet(planes[first : first + batch], area), target, tools.network)
+        for first in range(0, len(planes), batch)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Canvas(
+        np.concatenate([part.pixels for part in parts]),
+        np.concatenate([part.errors for part in parts]),
+        sum(part.clipped for part in parts),
+    )
+
+
+def _five(planes: npt.NDArray[Any], region: Region) -> npt.NDArray[Any]:
+    """Planes (t * z, c, y, x) of a region as (t, c, z, y, x)."""
+    times, slices = region.shape[:2]
+    return planes.reshape(times, slices, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)
