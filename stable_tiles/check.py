@@ -20,7 +20,7 @@ from stable_tiles.progress import Progress, silent
 from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.grid import TileGrid
-from stable_tiles.translate.cut import BLEND_HALO, Sizes, choose_tiling
+from stable_tiles.translate.cut import BLEND_HALO, Sizes, choose_tilings
 from stable_tiles.translate.find import find_run
 from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import TileNetwork
@@ -208,7 +208,8 @@ def _norm_layers(model: Model) -> dict[str, int]:
 
 def _usual_tile(model: Model, options: TranslateOptions, device: str) -> int:
     """The automatic tile on a plane of 16384 pixels a side, or 0 where none fits."""
+    sizes = Sizes((16384, 16384), (4096, 4096))
     try:
-        return choose_tiling(model, options, Sizes((16384, 16384), (4096, 4096)), device).tile
+        return choose_tilings(model, options, sizes, device)[0].tile
     except InputError:
         return 0

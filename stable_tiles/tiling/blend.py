@@ -40,7 +40,7 @@ def profile(blend: Blend, length: int, overlap: int) -> npt.NDArray[np.float64]:
     """
     if blend == "crop" or overlap == 0:
         return np.ones(length)
-    position: npt.NDArray[np.float64] = np.arange(length) + 0.5
+    position = np.arange(length, dtype=np.float64) + 0.5
     if blend == "gaussian":
         offset = (position - length / 2) / (GAUSSIAN_SIGMA * length)
         bell: npt.NDArray[np.float64] = np.exp(-0.5 * offset**2)

@@ -17,31 +17,91 @@ from stable_tiles.tiling.order import morton_order
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What will be computed.
+class Cut:
+    """How any region becomes tiles.
+
+    A network that is an encoder and a decoder may run as two passes: first the
+    feature map of all that the second pass reads, then the output.  Each pass
+    then needs the halo of its own half only, and large areas of halo are not
+    computed by both halves.
 
     Parameters
     ----------
     grid : TileGrid
-        The tiles, in pixels of the source plane.
-    regions : tuple of Region
-        Regions (t, z, y, x) of the output, in the order of work.
+        The tiles of the last (or only) pass, in pixels of the source plane.
+    first : Tiling or None
+        How the first of two passes is cut; None where there is one pass.
+    plane_shape : tuple of int
+        Height and width of the source's planes, pixels.
     origin : tuple of int
         Where the output's first pixel (t, z, y, x) lies in the source.
     """
 
     grid: TileGrid
-    regions: tuple[Region, ...]
+    first: Tiling | None
+    plane_shape: tuple[int, int]
     origin: tuple[int, int, int, int]
 
     def plane(self, region: Region) -> Region:
-        """The (y, x) box of an output region in pixels of the source plane."""
+        """The (y, x) box of an output region (t, z, y, x) in pixels of the source plane."""
         return Region(region.start[2:], region.stop[2:]).shifted(self.origin[2:])
+
+    def first_grid(self, region: Region) -> TileGrid | None:
+        """The tiles of a region's first pass, which write all that its last pass reads."""
+        if self.first is None:
+            return None
+        area = self.grid.reads(self.plane(region))
+        y, x = (
+            Window(length, start, stop, stop - start)
+            for length, start, stop in zip(self.plane_shape, area.start, area.stop, strict=True)
+        )
+        return TileGrid.cover(self.first, y, x)
+
+    def reads(self, region: Region) -> Region:
+        """The box (t, z, y, x) of the source that an output region needs."""
+        box = self.grid.reads(self.plane(region))
+        first = self.first_grid(region)
+        box = first.reads(box) if first else box
+        planes = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
+        return Region((*planes.start, *box.start), (*planes.stop, *box.stop))
+
+    def tiles(self, region: Region) -> int:
+        """Forward passes of single planes through the last pass for an output region."""
+        return _planes(region) * self.grid.count(self.plane(region))
+
+    def pixels_through(self, region: Region) -> float:
+        """Pixels that pass through the network for a region; each of two passes is half of it."""
+        plane = self.plane(region)
+        last, first = self.grid.pixels_read(plane), self.first_grid(region)
+        if first is None:
+            return float(_planes(region) * last)
+        return _planes(region) * (last + first.pixels_read(self.grid.reads(plane))) / 2
+
+    def largest_tile(self, region: Region) -> int:
+        """Pixels of the largest forward pass of an output region."""
+        grids = [self.grid, self.first_grid(region)]
+        return max(grid.largest[0] * grid.largest[1] for grid in grids if grid)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be computed.
+
+    Parameters
+    ----------
+    cut : Cut
+        How a region becomes tiles.
+    regions : tuple of Region
+        Regions (t, z, y, x) of the output, in the order of work.
+    """
+
+    cut: Cut
+    regions: tuple[Region, ...]
 
     @property
     def tiles(self) -> int:
         """Forward passes of single planes, over all regions."""
-        return sum(self._planes(r) * self.grid.count(self.plane(r)) for r in self.regions)
+        return sum(map(self.cut.tiles, self.regions))
 
     @property
     def pixels_written(self) -> int:
@@ -49,29 +109,18 @@ class Plan:
         return sum(region.size for region in self.regions)
 
     @property
-    def pixels_read(self) -> int:
-        """Pixels that pass through the network, halos and repeated tiles included."""
-        return sum(self._planes(r) * self.grid.pixels_read(self.plane(r)) for r in self.regions)
-
-    @property
     def redundancy(self) -> float:
         """Pixels through the network for every pixel written; 1 where tiles read no halo."""
-        return self.pixels_read / self.pixels_written
+        return sum(map(self.cut.pixels_through, self.regions)) / self.pixels_written
 
     @property
     def largest_region(self) -> Region:
         """The region that reads the most pixels."""
-        return max(
-            self.regions, key=lambda r: self._planes(r) * self.grid.reads(self.plane(r)).size
-        )
-
-    @staticmethod
-    def _planes(region: Region) -> int:
-        return region.shape[0] * region.shape[1]
+        return max(self.regions, key=lambda region: self.cut.reads(region).size)
 
 
 def plan_regions(
-    tiling: Tiling,
+    tilings: tuple[Tiling, Tiling | None],
     plane: tuple[int, int],
     output: Region,
     regions: Sequence[Region],
@@ -81,8 +130,8 @@ def plan_regions(
 
     Parameters
     ----------
-    tiling : Tiling
-        How planes are cut into tiles.
+    tilings : tuple of Tiling
+        How the last pass, and the first of two, cut planes into tiles.
     plane : tuple of int
         Height and width of the source's planes, pixels.
     output : Region
@@ -107,20 +156,21 @@ def plan_regions(
         for axis, length in zip((2, 3), plane, strict=True)
     )
     t, z, top, left = output.start
-    ordered = morton_order(regions, (period[0], period[1]))
-    return Plan(TileGrid.cover(tiling, y, x), tuple(ordered), (t, z, top, left))
+    last, first = tilings
+    cut = Cut(TileGrid.cover(last, y, x), first, plane, (t, z, top, left))
+    return Plan(cut, tuple(morton_order(regions, (period[0], period[1]))))
 
 
-def auto_tile(region: tuple[int, int], halo: int, stride: int, pixels: int) -> int:
-    """The side of the largest tile of at most `pixels` pixels that divides a region evenly.
+def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> int:
+    """The side of the largest tile of at most `pixels` pixels that divides an area evenly.
 
     Fewer, larger tiles read fewer halos.  The answer depends on nothing but
     the arguments, so it is the same on every machine.
 
     Parameters
     ----------
-    region : tuple of int
-        Height and width of a region, pixels.
+    area : tuple of int
+        Height and width of what is cut into tiles, pixels.
     halo, stride : int
         Of the network.
     pixels : int
@@ -132,7 +182,7 @@ def auto_tile(region: tuple[int, int], halo: int, stride: int, pixels: int) -> i
         Side in pixels, halo included; never below what `halo` and `stride` need.
     """
     margin = 2 * (halo + stride - 1)
-    side = max(region)
+    side = max(area)
     most = max(isqrt(pixels) - margin, stride)
     count = -(-side // most)
     core = -(-side // (count * stride)) * stride
@@ -155,3 +205,7 @@ def _assert_whole_shards(
 
 def _size(shape: tuple[int, ...]) -> int:
     return Region.whole(shape).size
+
+
+def _planes(region: Region) -> int:
+    return region.shape[0] * region.shape[1]

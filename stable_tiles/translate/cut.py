@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from stable_tiles.errors import InputError, ModelError
 from stable_tiles.model import Model
+from stable_tiles.networks.reach import reach as reach_of
 from stable_tiles.tiling.axis import Tiling
+from stable_tiles.tiling.blend import Blend
 from stable_tiles.tiling.plan import auto_tile
 from stable_tiles.translate.forward import most_pixels
 from stable_tiles.translate.options import Direction, TranslateOptions
@@ -39,8 +41,17 @@ def whole_reach(model: Model, direction: Direction, *, errors: bool) -> int | No
     return None if back is None else there + back
 
 
-def choose_tiling(model: Model, options: TranslateOptions, sizes: Sizes, device: str) -> Tiling:
-    """The tiling that makes tiles equal the whole plane wherever that is possible.
+def choose_tilings(
+    model: Model, options: TranslateOptions, sizes: Sizes, device: str
+) -> tuple[Tiling, Tiling | None]:
+    """The tilings that make tiles equal the whole plane wherever that is possible.
+
+    Returns
+    -------
+    Tiling
+        Of the last, or only, pass through the network.
+    Tiling or None
+        Of the pass through the encoder, where encoder and decoder run apart.
 
     Raises
     ------
@@ -51,26 +62,54 @@ def choose_tiling(model: Model, options: TranslateOptions, sizes: Sizes, device:
     """
     most = most_pixels(model.settings, device)
     if model.settings.norm == "instance":
-        return _whole_plane(model, options, sizes, most)
+        return _whole_plane(model, options, sizes, most), None
     reach = whole_reach(model, options.direction, errors=options.confidence)
     blend = options.blend
     if blend == "auto":
         blend = "hann" if reach is None else "crop"
     if blend != "crop":
-        halo = BLEND_HALO if options.halo == "auto" else options.halo
-        step = max(model.stride, BLEND_CORE // model.stride * model.stride)
-        tile = step + 2 * halo if options.tile == "auto" else options.tile
-        return Tiling(tile, halo, model.stride, blend)
+        return _overlapping(blend, model.stride, options), None
+    if options.halo == "auto" and reach is not None and not options.confidence:
+        halves = half_reaches(model, options.direction)
+        if halves is not None:
+            first, last = (_cropped(model, options, sizes, (halo, most)) for halo in halves)
+            return last, first
     halo = _exact_halo(reach) if options.halo == "auto" else options.halo
     if reach is not None and halo < reach:
         warnings.warn(
             f"--halo {halo} is below the network's reach of {reach} pixels: seams are possible",
             stacklevel=2,
         )
-    tile = options.tile
-    if tile == "auto":
-        tile = min(auto_tile(sizes.region, halo, model.stride, most), max(sizes.plane))
+    return _cropped(model, options, sizes, (halo, most)), None
+
+
+def half_reaches(model: Model, direction: Direction) -> tuple[int, int] | None:
+    """Pixels that encoder and decoder look to either side; None where they cannot run apart."""
+    network = model.network
+    if model.settings.norm == "instance" or model.settings.feature_scale != 1:
+        return None
+    pair = (network.encoder_a, network.decoder_b)
+    encoder, decoder = pair if direction == "a2b" else (network.encoder_b, network.decoder_a)
+    return reach_of(encoder.needs, encoder.stride), reach_of(decoder.needs, decoder.stride)
+
+
+def _cropped(
+    model: Model, options: TranslateOptions, sizes: Sizes, bounds: tuple[int, int]
+) -> Tiling:
+    """Tiles with a halo and at most so many pixels, as given by `bounds`."""
+    halo, most = bounds
+    if options.tile != "auto":
+        return Tiling(options.tile, halo, model.stride, "crop")
+    margin = 2 * (halo + model.stride)
+    area = (sizes.region[0] + margin, sizes.region[1] + margin)
+    tile = min(auto_tile(area, halo, model.stride, most), max(sizes.plane))
     return Tiling(tile, halo, model.stride, "crop")
+
+
+def _overlapping(blend: Blend, stride: int, options: TranslateOptions) -> Tiling:
+    halo = BLEND_HALO if options.halo == "auto" else options.halo
+    step = max(stride, BLEND_CORE // stride * stride)
+    return Tiling(step + 2 * halo if options.tile == "auto" else options.tile, halo, stride, blend)
 
 
 def _exact_halo(reach: int | None) -> int:

@@ -54,13 +54,17 @@ class TileNetwork:
         torch.backends.cudnn.benchmark = False
         self.direction = direction
         self.channels = model.target(direction).channels
+        self.features = model.settings.features
         self.device = torch.device(settings.device)
         self._spent = _Spent()
         self._network = model.network.to(self.device).eval()
         self._bf16 = settings.precision == "bf16"
         self._lane = Lock()
-        translate: Any = self._network.translate
-        self._translate = torch.compile(translate, dynamic=True) if settings.compile else translate
+        self._source, self._target = domains(direction)
+        self._encode, self._decode = self._network.encode, self._network.decode
+        if settings.compile:
+            self._encode = torch.compile(self._encode, dynamic=True)
+            self._decode = torch.compile(self._decode, dynamic=True)
 
     @property
     def seconds(self) -> float:
@@ -69,8 +73,22 @@ class TileNetwork:
 
     def translate(self, planes: Tensor) -> Tensor:
         """The planes (n, c, y, x) of one domain as planes of the other, network units, float32."""
+        size = (planes.shape[2], planes.shape[3])
         with self._running():
-            result: Tensor = self._translate(planes.to(self.device), self.direction).float()
+            features = self._encode(planes.to(self.device), self._source)
+            result: Tensor = self._decode(features, self._target, size).float()
+        return result
+
+    def encode(self, planes: Tensor) -> Tensor:
+        """The feature maps (n, features, y, x), float32, of planes in network units."""
+        with self._running():
+            features: Tensor = self._encode(planes.to(self.device), self._source).float()
+        return features
+
+    def decode(self, features: Tensor) -> Tensor:
+        """The planes (n, c, y, x) of the target domain, float32, from feature maps."""
+        with self._running():
+            result: Tensor = self._decode(features.to(self.device), self._target).float()
         return result
 
     def translate_with_errors(self, planes: Tensor) -> Tensor:
@@ -89,14 +107,13 @@ class TileNetwork:
             ``information``: mean over features of |E_b(b') - E_a(a)|, the
             feature maps of the translation and of the input.  Network units.
         """
-        source, target = domains(self.direction)
+        size = (planes.shape[2], planes.shape[3])
         with self._running():
             given = planes.to(self.device)
-            size = (given.shape[2], given.shape[3])
-            features = self._network.encode(given, source)
-            result = self._network.decode(features, target, size)
-            again = self._network.encode(result, target)
-            back = self._network.decode(again, source, size)
+            features = self._encode(given, self._source)
+            result = self._decode(features, self._target, size)
+            again = self._encode(result, self._target)
+            back = self._decode(again, self._source, size)
             cycle = (back.float() - given).abs().mean(dim=1, keepdim=True)
             lost = (again.float() - features.float()).abs().mean(dim=1, keepdim=True)
             if lost.shape[2:] != cycle.shape[2:]:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from stable_tiles.image.writer import ImageSpec
-from stable_tiles.region import Region
-from stable_tiles.tiling.grid import TileGrid
+from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.options import Direction
 from stable_tiles.translate.pixels import Intensity
 
@@ -61,10 +60,8 @@ class Job:
         Folder of the unfinished output.
     spec, errors : ImageSpec
         What the output, and the companion image if any, look like.
-    grid : TileGrid
-        Tiles, in pixels of the source plane.
-    origin : tuple of int
-        Where the output's first pixel (t, z, y, x) lies in the source.
+    cut : Cut
+        How a region becomes tiles.
     model, digest : str
         Path of the run, and the digest its model must have.
     direction : Direction
@@ -80,8 +77,7 @@ class Job:
     folder: Path
     spec: ImageSpec
     errors: ImageSpec | None
-    grid: TileGrid
-    origin: tuple[int, int, int, int]
+    cut: Cut
     model: str
     digest: str
     direction: Direction
@@ -97,13 +93,3 @@ class Job:
     def error_target(self) -> Path:
         """Where the companion image will lie inside the unfinished one."""
         return self.store / ERRORS
-
-    def plane(self, region: Region) -> Region:
-        """The (y, x) box of an output region in pixels of the source plane."""
-        return Region(region.start[2:], region.stop[2:]).shifted(self.origin[2:])
-
-    def reads(self, region: Region) -> Region:
-        """The box (t, z, y, x) of the source that an output region needs."""
-        box = self.grid.reads(self.plane(region))
-        planes = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
-        return Region((*planes.start, *box.start), (*planes.stop, *box.stop))

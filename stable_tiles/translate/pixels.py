@@ -16,6 +16,8 @@ from torch import Tensor
 
 from stable_tiles.intensity import Normalizer
 
+_SAME = Normalizer((0.0,), (1.0,))
+
 
 @dataclass(frozen=True)
 class Intensity:
@@ -34,6 +36,14 @@ class Intensity:
     source: Normalizer
     target: Normalizer
     dtype: str
+
+    def entering(self) -> Intensity:
+        """Only the way in: what leaves stays in network units, float32."""
+        return Intensity(self.source, _SAME, "float32")
+
+    def leaving(self) -> Intensity:
+        """Only the way out: what enters is in network units already."""
+        return Intensity(_SAME, self.target, self.dtype)
 
     def enter(self, planes: npt.NDArray[Any]) -> Tensor:
         """Network units of pixels (n, c, y, x), as a float32 tensor of that shape."""

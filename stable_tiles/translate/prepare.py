@@ -14,7 +14,7 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
 from stable_tiles.tiling.plan import Plan, plan_regions
-from stable_tiles.translate.cut import Sizes, choose_tiling
+from stable_tiles.translate.cut import Sizes, choose_tilings
 from stable_tiles.translate.find import find_run, find_target
 from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import bytes_per_pixel
@@ -64,15 +64,18 @@ class Work:
     @property
     def memory_bytes(self) -> int:
         """Predicted peak memory of all processes together, bytes."""
-        region = self.plan.largest_region
-        pixel = np.dtype(self.job.spec.dtype).itemsize * self.job.spec.layout.shape[1]
-        reads = self.job.reads(region).size * self.image.dtype.itemsize * self.image.shape[1]
-        height, width = self.job.grid.largest
-        planes = max(1, self.job.forward.batch_pixels // (height * width))
-        tile = height * width * min(planes, region.shape[0] * region.shape[1])
-        network = tile * bytes_per_pixel(self.model.settings)
-        on_host = network if self.job.forward.device == "cpu" else tile * 64
-        worker = PROCESS_BYTES + reads + 3 * region.size * pixel + on_host
+        region, spec = self.plan.largest_region, self.job.spec
+        written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
+        box = self.job.cut.reads(region).size
+        reads = box * self.image.dtype.itemsize * self.image.shape[1]
+        if self.job.cut.first:
+            reads += box * 4 * self.model.settings.features
+        planes = region.shape[0] * region.shape[1]
+        tile = self.job.cut.largest_tile(region)
+        batch = min(planes, max(1, self.job.forward.batch_pixels // tile))
+        bytes_each = 64 if self.resources.gpus else bytes_per_pixel(self.model.settings)
+        network = tile * batch * bytes_each
+        worker = PROCESS_BYTES + reads + 3 * written + network
         return max(1, self.resources.workers) * worker + PROCESS_BYTES
 
     @property
@@ -83,15 +86,15 @@ class Work:
 
     def fingerprint(self) -> dict[str, str]:
         """What must be equal for work to be resumed, by names that a user understands."""
-        tiling = self.job.grid.tiling
+        tiling = self.job.cut.grid.tiling
         return {
             "source": self.image.digest(),
             "model": self.job.digest,
             "--direction": self.job.direction,
             "--tile": str(tiling.tile),
-            "--halo": str(tiling.halo),
+            "--halo": str((tiling.halo, self.job.cut.first)),
             "--blend": tiling.blend,
-            "--region or --planes": digest_of([self.job.origin, self.job.spec.layout.shape]),
+            "--region or --planes": digest_of([self.job.cut.origin, self.job.spec.layout.shape]),
             "--channels": str(self.job.channels),
             "--dtype": self.job.spec.dtype,
             "--normalize or --range": digest_of(str(self.job.intensity)),
@@ -122,18 +125,17 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     )
     shape = spec.layout.region_shape
     sizes = Sizes((image.shape[3], image.shape[4]), (shape[2], shape[3]))
-    tiling = choose_tiling(model, options, sizes, resources.device)
+    tilings = choose_tilings(model, options, sizes, resources.device)
     first = spec.layout.levels[0]
     t, _, z, y, x = first.shards or first.chunks
-    plan = plan_regions(tiling, sizes.plane, box, spec.layout.regions(), (t, z, y, x))
+    plan = plan_regions(tilings, sizes.plane, box, spec.layout.regions(), (t, z, y, x))
     job = Job(
         source=_absolute(str(source)),
         channels=options.select.channels,
         folder=partial_folder(path).absolute(),
         spec=spec,
         errors=error_spec(spec) if options.confidence else None,
-        grid=plan.grid,
-        origin=plan.origin,
+        cut=plan.cut,
         model=_absolute(str(run)),
         digest=model.digest,
         direction=options.direction,

@@ -29,7 +29,8 @@ class TranslateReport:
     tiles, regions : int
         Forward passes of single planes, and blocks that were written.
     tile, halo : int
-        Side of a forward pass, and pixels it reads around what it writes.
+        Side of a forward pass, and pixels that are read around what is written; where
+        encoder and decoder run apart, over both.
     blend : str
         How tiles became one image.
     norm : str
@@ -113,7 +114,8 @@ class Tally:
 
 def planned(work: Work) -> TranslateReport:
     """The report of a run that has written nothing."""
-    spec, tiling = work.job.spec, work.job.grid.tiling
+    spec, cut = work.job.spec, work.job.cut
+    tiling, first = cut.grid.tiling, cut.first
     return TranslateReport(
         output=str(work.target),
         shape=spec.axes.project(spec.layout.shape),
@@ -121,7 +123,7 @@ def planned(work: Work) -> TranslateReport:
         tiles=work.plan.tiles,
         regions=len(work.plan.regions),
         tile=tiling.tile,
-        halo=tiling.halo,
+        halo=tiling.halo + (first.halo if first else 0),
         blend=tiling.blend,
         norm=_NORMS[work.model.settings.norm],
         redundancy=work.plan.redundancy,

@@ -27,7 +27,7 @@ from stable_tiles.region import Region
 from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.job import ERROR_CHANNELS, STORE, Job
 from stable_tiles.translate.memory import peak_rss_bytes, process_name
-from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
+from stable_tiles.translate.render import Canvas, Renderer, Sheet
 
 TRIES = 3
 """How often a region is tried when reading or writing fails."""
@@ -92,12 +92,6 @@ class _Tools:
     writer: ImageWriter
     errors: ImageWriter | None
     tiles: TileNetwork
-    renderer: Renderer
-
-    @property
-    def network(self) -> Network:
-        """The network, with errors where they are wanted."""
-        return self.tiles.translate_with_errors if self.errors else self.tiles.translate
 
 
 @lru_cache(maxsize=1)
@@ -109,13 +103,11 @@ def _open(job: Job) -> _Tools:
     errors = None
     if job.errors:
         errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
-    channels = job.spec.layout.shape[1]
     return _Tools(
         open_image(job.source),
         ImageWriter(job.store, job.spec),
         errors,
         TileNetwork(model, job.direction, job.forward),
-        Renderer(job.grid, job.intensity, channels, len(ERROR_CHANNELS) if errors else 0),
     )
 
 
@@ -128,15 +120,14 @@ def _granted_threads() -> int:
 
 def _translated(job: Job, tools: _Tools, region: Region) -> Canvas:
     """The planes (t * z, c, y, x) of a region."""
-    reads, target = job.reads(region), job.plane(region)
+    reads = job.cut.reads(region)
     block = tools.image.read(reads, channels=job.channels)
     channels, size = block.shape[1], block.shape[3:]
     planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
     area = Region(reads.start[2:], reads.stop[2:])
-    height, width = job.grid.largest
-    batch = max(1, job.forward.batch_pixels // (height * width))
+    batch = max(1, job.forward.batch_pixels // job.cut.largest_tile(region))
     parts = [
-        tools.renderer.render(Sheet(planes[first : first + batch], area), target, tools.network)
+        _render(job, tools, region, Sheet(planes[first : first + batch], area))
         for first in range(0, len(planes), batch)
     ]
     if len(parts) == 1:
@@ -146,6 +137,21 @@ def _translated(job: Job, tools: _Tools, region: Region) -> Canvas:
         np.concatenate([part.errors for part in parts]),
         sum(part.clipped for part in parts),
     )
+
+
+def _render(job: Job, tools: _Tools, region: Region, sheet: Sheet) -> Canvas:
+    """In one pass, or the feature map of all that the last pass reads and then that pass."""
+    target, first = job.cut.plane(region), job.cut.first_grid(region)
+    channels, intensity = job.spec.layout.shape[1], job.intensity
+    if first is None:
+        errors = len(ERROR_CHANNELS) if job.errors else 0
+        network = tools.tiles.translate_with_errors if errors else tools.tiles.translate
+        return Renderer(job.cut.grid, intensity, channels, errors).render(sheet, target, network)
+    needed = job.cut.grid.reads(target)
+    encoder = Renderer(first, intensity.entering(), tools.tiles.features)
+    features = encoder.render(sheet, needed, tools.tiles.encode).pixels
+    decoder = Renderer(job.cut.grid, intensity.leaving(), channels)
+    return decoder.render(Sheet(features, needed), target, tools.tiles.decode)
 
 
 def _five(planes: npt.NDArray[Any], region: Region) -> npt.NDArray[Any]:

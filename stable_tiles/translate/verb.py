@@ -139,7 +139,7 @@ def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) 
         "model": {"digest": job.digest, "direction": job.direction, **work.model.provenance},
         "source": {"name": work.image.name, "digest": work.image.digest()},
         "options": {
-            "origin": dict(zip("tzyx", job.origin, strict=True)),
+            "origin": dict(zip("tzyx", job.cut.origin, strict=True)),
             "channels": job.channels,
             "range": options.range,
             "normalize": work.normalize,

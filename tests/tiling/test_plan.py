@@ -12,10 +12,12 @@ from stable_tiles.tiling.plan import Plan, auto_tile, plan_regions
 SHARD = (1, 1, 64, 64)
 
 
-def plan_of(tiling: Tiling, height: int, width: int, side: int = 64) -> Plan:
+def plan_of(
+    tiling: Tiling, height: int, width: int, side: int = 64, first: Tiling | None = None
+) -> Plan:
     output = Region.whole((1, 1, height, width))
     regions = list(output.divide((1, 1, side, side)))
-    return plan_regions(tiling, (height, width), output, regions, (1, 1, side, side))
+    return plan_regions((tiling, first), (height, width), output, regions, (1, 1, side, side))
 
 
 def test_a_plane_in_one_tile_costs_no_redundancy() -> None:
@@ -28,23 +30,45 @@ def test_a_plane_in_one_tile_costs_no_redundancy() -> None:
 @settings(deadline=None, max_examples=30)
 def test_cropped_tiles_are_computed_once_whatever_the_regions(height: int, width: int) -> None:
     plan = plan_of(Tiling(72, 10, 4, "crop"), height, width)
-    everything = plan.grid.count(Region.whole((height, width)))
+    everything = plan.cut.grid.count(Region.whole((height, width)))
     assert plan.tiles == everything
     assert plan.pixels_written == height * width
 
 
+@given(st.integers(30, 300), st.integers(30, 300), st.integers(0, 12), st.integers(0, 12))
+@settings(deadline=None, max_examples=30)
+def test_the_first_of_two_passes_writes_all_that_the_last_reads(
+    height: int, width: int, halo: int, first_halo: int
+) -> None:
+    first = Tiling(72, first_halo, 4, "crop")
+    plan = plan_of(Tiling(72, halo, 4, "crop"), height, width, 64, first)
+    whole = Region.whole((height, width))
+    for region in plan.regions:
+        grid = plan.cut.first_grid(region)
+        assert grid is not None
+        needed = plan.cut.grid.reads(plan.cut.plane(region))
+        written = sum(tile.core.size for tile in grid.tiles(whole))
+        assert written == needed.size
+        assert all(needed.contains(tile.core) for tile in grid.tiles(whole))
+        reads = plan.cut.reads(region)
+        box = Region(reads.start[2:], reads.stop[2:])
+        assert box.contains(needed.expand(first_halo, whole))
+        assert box == grid.reads(whole)
+
+
 @pytest.mark.parametrize(
     ("halo", "stride", "most", "pixels"),
-    [(58, 4, 1.10, 18_500_000), (130, 8, 1.30, 5_500_000)],
+    [(29, 4, 1.10, 8_000_000), (65, 8, 1.30, 2_600_000)],
     ids=["three levels", "four levels"],
 )
-def test_default_tiles_keep_redundancy_low_on_large_planes(
+def test_tiles_of_two_passes_keep_redundancy_low_on_large_planes(
     halo: int, stride: int, most: float, pixels: int
 ) -> None:
-    tile = auto_tile((4096, 4096), halo, stride, pixels)
-    plan = plan_of(Tiling(tile, halo, stride, "crop"), 16384, 16384, 4096)
+    side = 4096 + 2 * (halo + stride)
+    tiling = Tiling(auto_tile((side, side), halo, stride, pixels), halo, stride, "crop")
+    plan = plan_of(tiling, 16384, 16384, 4096, tiling)
     assert plan.redundancy <= most
-    assert plan.grid.largest[0] * plan.grid.largest[1] <= pixels
+    assert max(map(plan.cut.largest_tile, plan.regions)) <= pixels
 
 
 @given(
@@ -61,25 +85,25 @@ def test_an_automatic_tile_always_has_room_between_its_halos(
 def test_a_window_of_the_source_is_planned_where_it_lies() -> None:
     output = Region((2, 0, 30, 50), (4, 1, 130, 150))
     regions = list(Region.whole(output.shape).divide(SHARD))
-    plan = plan_regions(Tiling(60, 8, 4, "crop"), (200, 300), output, regions, SHARD)
-    assert plan.origin == (2, 0, 30, 50)
-    assert plan.plane(Region((0, 0, 64, 0), (1, 1, 100, 64))) == Region((94, 50), (130, 114))
-    assert plan.grid.rows[0].read_start == 20
-    assert plan.grid.rows[-1].read_stop >= 138
+    plan = plan_regions((Tiling(60, 8, 4, "crop"), None), (200, 300), output, regions, SHARD)
+    assert plan.cut.origin == (2, 0, 30, 50)
+    assert plan.cut.plane(Region((0, 0, 64, 0), (1, 1, 100, 64))) == Region((94, 50), (130, 114))
+    assert plan.cut.grid.rows[0].read_start == 20
+    assert plan.cut.grid.rows[-1].read_stop >= 138
 
 
 def test_regions_that_share_a_shard_are_refused() -> None:
     output = Region.whole((1, 1, 128, 128))
     regions = list(output.divide((1, 1, 32, 64)))
     with pytest.raises(ValueError, match="whole shards"):
-        plan_regions(Tiling(64, 4, 4, "crop"), (128, 128), output, regions, SHARD)
+        plan_regions((Tiling(64, 4, 4, "crop"), None), (128, 128), output, regions, SHARD)
 
 
 def test_regions_that_leave_a_hole_are_refused() -> None:
     output = Region.whole((1, 1, 128, 128))
     regions = list(output.divide(SHARD))[1:]
     with pytest.raises(ValueError, match="partition"):
-        plan_regions(Tiling(64, 4, 4, "crop"), (128, 128), output, regions, SHARD)
+        plan_regions((Tiling(64, 4, 4, "crop"), None), (128, 128), output, regions, SHARD)
 
 
 def test_a_tile_too_small_for_its_halo_is_refused() -> None:
