@@ -45,9 +45,12 @@ class RegionTask:
         """Convert one region."""
         block = self._source.read(region)
         if region not in self._written:
-            self._writer.write(region, block)
             store = self._writer.store
             files = region_files(self._writer.spec, region)
+            for file in files:
+                # A shard at the image's edge is merged with what lies there, which may be torn.
+                (store / file).unlink(missing_ok=True)
+            self._writer.write(region, block)
             self._ledger.record(Receipt.of(region, store, files, {}))
         with self._lock:
             self.histogram.update(block)

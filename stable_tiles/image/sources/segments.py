@@ -118,12 +118,10 @@ class Segments:
                 missing, total = missing + 1, total + 1
                 continue
             self._descriptor(page)
-            counts = page.databytecounts
             expected = prod(self._keyframe.chunked)
-            missing += expected - sum(n > 0 for n in counts[:expected])
-            total += expected
-            last = max((a for a, n in zip(page.dataoffsets, counts, strict=False) if n), default=-1)
-            self._refuse_truncated(page, last + 1)
+            places = [_place(page, index) for index in range(expected)]
+            missing, total = missing + expected - sum(n > 0 for _, n in places), total + expected
+            self._refuse_truncated(page, max((a for a, n in places if n), default=-1) + 1)
         if missing >= total:
             raise NotAnImage(f"{self.name} holds no pixels: all of its tiles are missing")
         if missing:
@@ -203,15 +201,14 @@ class Segments:
 
     def _segment(self, page: Page, index: int) -> tuple[npt.NDArray[Any], tuple[int, ...]] | None:
         """A decoded segment (depth, rows, columns, samples) and its place, or None if missing."""
-        if index >= len(page.databytecounts) or page.databytecounts[index] == 0:
+        offset, count = _place(page, index)
+        if count == 0:
             return None
         striped = not self._keyframe.is_tiled
-        key = (page.dataoffsets[index], page.index)
+        key = (offset, page.index)
         if striped and (known := self._recent.find(key)):
             return known
-        encoded = read_at(
-            self._descriptor(page), page.databytecounts[index], page.dataoffsets[index]
-        )
+        encoded = read_at(self._descriptor(page), count, offset)
         data, place = self._decode(page, index, encoded)
         if striped:
             self._recent.keep(key, (data, place))
@@ -234,6 +231,14 @@ class Segments:
             ) from error
         assert data is not None  # only an absent segment decodes to nothing
         return data, place
+
+
+def _place(page: Page, index: int) -> tuple[int, int]:
+    """Offset and size of a segment; size 0 where it is missing."""
+    if index >= min(len(page.dataoffsets), len(page.databytecounts)):
+        return 0, 0
+    offset = page.dataoffsets[index]
+    return offset, page.databytecounts[index] if offset > 0 else 0
 
 
 class _Recent:

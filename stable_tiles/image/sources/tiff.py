@@ -6,6 +6,7 @@ segments is known to `segments`, what a dialect states to `calibration`.
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -234,11 +235,12 @@ def _roles(letters: str, said: str | None, sizes: tuple[int, ...], name: str) ->
 def _said_roles(letters: str, said: str, sizes: tuple[int, ...], name: str) -> str:
     """The roles that ``--axes`` gives; colour samples need no letter."""
     text = said.lower().replace("s", "c")
-    planes = text.replace("yx", "")
-    if len(planes) == len(letters) - 1 and letters.endswith("S"):
+    color = letters.endswith("S")
+    match = re.fullmatch(r"([tcz]*)yx(c?)" if color else r"([tcz]*)yx()", text)
+    planes = match[1] + match[2] if match else ""
+    if color and len(planes) == len(letters) - 1:
         planes += "c"
-    fits = len(planes) == len(letters) and len(set(planes)) == len(planes)
-    if "yx" not in text or not set(planes) <= set("tcz") or not fits:
+    if not match or len(planes) != len(letters) or len(set(planes)) != len(planes):
         raise InputError(
             f"--axes {said} does not fit {name}: it needs {len(letters)} of t, c, z for its "
             f"dimensions {_times(sizes)}, then yx"
