@@ -27,9 +27,15 @@ class LossLog:
         The log; made when the first line is written.
     patches : int
         Patches of both domains in a step, for the rate.
+
+    Attributes
+    ----------
+    last : dict of str to float
+        The mean losses of the last line that was written here.
     """
 
     def __init__(self, file: Path, patches: int) -> None:
+        self.last: dict[str, float] = {}
         self._file = file
         self._patches = patches
         self._sums: dict[str, torch.Tensor] = {}
@@ -56,8 +62,8 @@ class LossLog:
                     "or use --precision 32, then --resume from the last checkpoint"
                 )
 
-    def write(self, step: int) -> dict[str, float]:
-        """Append the line of `step` and begin the next mean; returns the mean losses."""
+    def write(self, step: int) -> None:
+        """Append the line of `step` and begin the next mean."""
         now, losses = time.monotonic(), self.mean()
         seconds, steps = now - self._since[0], step - self._since[1]
         rates = {
@@ -67,7 +73,7 @@ class LossLog:
         }
         self.append({"step": step, **losses, "rates": rates})
         self._sums, self._steps, self._since = {}, 0, (now, step)
-        return losses
+        self.last = losses
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Append a line as it is."""

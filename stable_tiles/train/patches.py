@@ -4,29 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from stable_tiles.errors import InputError, WorkFailed
+from stable_tiles.image.ngff import Channel
 from stable_tiles.image.store import Image
 from stable_tiles.intensity import Normalizer
 from stable_tiles.region import Region
 from stable_tiles.settings import DataSettings
 from stable_tiles.train.cache import BlockCache
-from stable_tiles.train.schedule import MIXED, Block, Cut, Field, Schedule, orient
+from stable_tiles.train.foreground import Foreground
+from stable_tiles.train.schedule import (
+    MIXED,
+    Block,
+    Cut,
+    Field,
+    Schedule,
+    Shows,
+    everywhere,
+    orient,
+)
 
 Planes = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Portion:
+    """What of the images is used: some channels (all by default), of a half of every plane."""
+
+    channels: tuple[int, ...] | None = None
+    half: Literal["both", "left", "right"] = "both"
+
+
+EVERYTHING = Portion()
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where an image's patches are read: a level of the image, and their side there in pixels."""
+    """Where an image's patches are read.
+
+    A level of the image, the patches' side there, and the columns
+    ``left <= x < right`` that they may cover, in pixels of that level.
+    """
 
     level: int
     side: int
+    left: int
+    right: int
 
 
 class Patches:
@@ -43,10 +71,10 @@ class Patches:
         The domain's images, with equal numbers of channels.
     data : DataSettings
         Side, batch, normalisation, augmentation and pixel size of the patches.
-    seed, stream : int
-        The run's seed and the domain's number.
-    channels : sequence of int or None
-        Channels to use, all of them by default.
+    stream : (int, int)
+        The run's seed and the number of the domain's random stream.
+    portion : Portion
+        What of the images is used.
 
     Raises
     ------
@@ -59,21 +87,24 @@ class Patches:
         self,
         images: Sequence[Image],
         data: DataSettings,
-        seed: int,
-        stream: int,
-        channels: Sequence[int] | None = None,
+        stream: tuple[int, int],
+        portion: Portion = EVERYTHING,
     ) -> None:
         self.images = tuple(images)
         self.side = data.patch
         self.batch_size = data.batch
-        self.channels = _channels(self.images, channels)
-        self.normalizers = tuple(_normalizer(image, data, channels) for image in self.images)
-        self._selected = channels
-        self._places = tuple(_place(image, data) for image in self.images)
+        self.portion = portion
+        self.named_channels = _channels(self.images, portion.channels)
+        self.channels = len(self.named_channels)
+        self.normalizers = tuple(
+            _normalizer(image, data, portion.channels) for image in self.images
+        )
+        self._places = tuple(_place(image, data, portion) for image in self.images)
         fields = tuple(map(_field, self.images, self._places))
         capacity = data.cache_bytes // 2
         mixed = _mixed(self.images, fields, self.channels, capacity)
-        self.schedule = Schedule(fields, seed, stream, data.augment, mixed)
+        shows = self._shows() if data.foreground else everywhere
+        self.schedule = Schedule(fields, *stream, data.augment, mixed, data.foreground, shows)
         self.cache = BlockCache(self._read, capacity)
 
     def batch(self, step: int) -> Planes:
@@ -104,14 +135,24 @@ class Patches:
         pixels = self.normalizers[cut.block.image].normalize(block[:, rows, columns])
         return pixels if cut.side == self.side else _resize(pixels, self.side)
 
+    def _shows(self) -> Shows:
+        masks = [
+            Foreground(image, place.level, place.side)
+            for image, place in zip(self.images, self._places, strict=True)
+        ]
+        left = [place.left for place in self._places]
+        return lambda image, plane, y, x: masks[image].at(plane, y, x + left[image])
+
     def _read(self, block: Block) -> npt.NDArray[Any]:
         image, place = self.images[block.image], self._places[block.image]
         t, z = divmod(block.plane, image.shape[2])
-        region = Region((t, z, *block.start), (t + 1, z + 1, *block.stop))
-        pixels: npt.NDArray[Any] = image.read(region, place.level, self._selected)[0, :, 0]
+        window = Region(block.start, block.stop).shifted((0, place.left))
+        region = Region((t, z, *window.start), (t + 1, z + 1, *window.stop))
+        channels = self.portion.channels
+        pixels: npt.NDArray[Any] = image.read(region, place.level, channels)[0, :, 0]
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             bad = np.argwhere(~np.isfinite(pixels))[0]
-            y, x = (int(i) + start for i, start in zip(bad[1:], block.start, strict=True))
+            y, x = (int(i) + start for i, start in zip(bad[1:], window.start, strict=True))
             raise WorkFailed(
                 f"{image.name} level {place.level} holds NaN or infinity at t {t}, z {z}, "
                 f"y {y}, x {x}: replace such pixels before training"
@@ -119,7 +160,7 @@ class Patches:
         return pixels
 
 
-def _channels(images: Sequence[Image], selected: Sequence[int] | None) -> int:
+def _channels(images: Sequence[Image], selected: Sequence[int] | None) -> tuple[Channel, ...]:
     first = images[0]
     for image in images:
         if image.shape[1] != first.shape[1]:
@@ -128,13 +169,13 @@ def _channels(images: Sequence[Image], selected: Sequence[int] | None) -> int:
                 f"{first.shape[1]}: all images of a domain need the same channels"
             )
     if selected is None:
-        return first.shape[1]
+        return first.channels
     wrong = [c for c in selected if not 0 <= c < first.shape[1]]
     if wrong or not selected:
         raise InputError(
             f"data.channels {list(selected)}: {first.name} has the channels 0..{first.shape[1] - 1}"
         )
-    return len(selected)
+    return tuple(first.channels[c] for c in selected)
 
 
 def _normalizer(image: Image, data: DataSettings, channels: Sequence[int] | None) -> Normalizer:
@@ -154,10 +195,18 @@ def pixel_size_um(image: Image) -> float | None:
     return sum(sizes) / 2 if len(sizes) == 2 else None
 
 
-def _place(image: Image, data: DataSettings) -> Place:
+def _place(image: Image, data: DataSettings, portion: Portion) -> Place:
     """The coarsest level still finer than the wanted pixel size, and a patch's side there."""
+    level, side = _scale(image, data)
+    width = image.levels[level].shape[-1]
+    left = width // 2 if portion.half == "right" else 0
+    right = width // 2 if portion.half == "left" else width
+    return Place(level, side, left, right)
+
+
+def _scale(image: Image, data: DataSettings) -> tuple[int, int]:
     if data.pixel_size_um is None:
-        return Place(0, data.patch)
+        return 0, data.patch
     own = pixel_size_um(image)
     if own is None:
         raise InputError(
@@ -167,12 +216,13 @@ def _place(image: Image, data: DataSettings) -> Place:
     ratio = data.pixel_size_um / own
     shrunk = [scale[-1] / image.axes.scale["x"] for scale in image.multiscale.scales]
     level = max((k for k, factor in enumerate(shrunk) if factor <= ratio * 1.01), default=0)
-    return Place(level, max(1, round(data.patch * ratio / shrunk[level])))
+    return level, max(1, round(data.patch * ratio / shrunk[level]))
 
 
 def _field(image: Image, place: Place) -> Field:
     level = image.levels[place.level]
-    t, _, z, height, width = level.shape
+    t, _, z, height, _ = level.shape
+    width = place.right - place.left
     if place.side > min(height, width):
         raise InputError(
             f"patches of {place.side} px do not fit into {image.name} ({height} x {width} px at "

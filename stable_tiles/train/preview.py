@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from stable_tiles.image.ngff import Channel
+from stable_tiles.networks.translator import Direction
 
 GAP = 2
 """Pixels between neighbouring images."""
@@ -26,8 +27,8 @@ GAP = 2
 class Translates(Protocol):
     """What a preview needs of a network."""
 
-    def translate(self, x: torch.Tensor, direction: str) -> torch.Tensor:
-        """Translate (n, c, y, x) in the direction ``a2b`` or ``b2a``."""
+    def translate(self, x: torch.Tensor, direction: Direction) -> torch.Tensor:
+        """Translate (n, c, y, x)."""
         ...
 
 

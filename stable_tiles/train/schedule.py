@@ -20,12 +20,16 @@ anchors and a patch uniformly among them, so the position of *every* patch of
 the sequence is uniform over all anchors of the domain, borders included.
 Patches of one block are dependent on each other through their common cell;
 neighbours in the sequence come from different draws of blocks.
+
+A share of the blocks may be drawn from the foreground: then positions are
+drawn again, up to `TRIES` times, until a patch's centre shows something, for
+the block as for each of its patches.  The rest stays uniform.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -37,7 +41,22 @@ REUSE = 8
 MIXED = 16
 """Blocks that patches are mixed from at any time, where memory allows."""
 
+TRIES = 256
+"""Draws after which a patch of the foreground is taken wherever it is."""
+
 _BLOCK, _PATCH = 0, 1
+
+Shows = Callable[[int, int, float, float], bool]
+"""Whether an image, a plane of it, at (y, x), shows something."""
+
+
+_Place = tuple[int, int, tuple[int, int]]
+"""An image, a plane of it, and the origin (y, x) of a patch there."""
+
+
+def everywhere(image: int, plane: int, y: float, x: float) -> bool:
+    """Anything counts as foreground."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -141,6 +160,10 @@ class Schedule:
         Whether patches are turned and mirrored (all eight orientations alike).
     mixed : int
         Blocks in use at any time.
+    foreground : float
+        Share of the blocks drawn from the foreground, 0..1.
+    shows : callable
+        What is foreground.
     """
 
     fields: tuple[Field, ...]
@@ -148,26 +171,46 @@ class Schedule:
     stream: int
     augment: bool
     mixed: int = MIXED
+    foreground: float = 0.0
+    shows: Shows = everywhere
 
     def cut(self, index: int) -> Cut:
         """The patch number `index` (from 0), whatever was asked for before."""
         turn, slot = divmod(index, self.mixed)
         renewals = (turn + slot * REUSE // self.mixed) // REUSE
-        place = self._uniform(_BLOCK, renewals * self.mixed + slot, 1)[0]
-        image, plane, anchor = self._locate(place)
-        field = self.fields[image]
-        first = [a // field.cell * field.cell for a in anchor]
-        count = [min(field.cell, n - f) for n, f in zip(field.anchors, first, strict=True)]
-        stop = [f + n + field.side - 1 for f, n in zip(first, count, strict=True)]
-        u, v, w = self._uniform(_PATCH, index, 3)
-        return Cut(
-            Block(image, plane, (first[0], first[1]), (stop[0], stop[1])),
-            (first[0] + int(u * count[0]), first[1] + int(v * count[1])),
-            field.side,
-            int(w * 8) if self.augment else 0,
-        )
+        block, selective = self._block(renewals * self.mixed + slot)
+        field = self.fields[block.image]
+        tries = TRIES if selective else 1
+        turned, *draws = self._uniform(_PATCH, index, 1 + 2 * tries)
+        origin = self._first(
+            (block.image, block.plane, _within(field, block, draws[i : i + 2]))
+            for i in range(0, 2 * tries, 2)
+        )[2]
+        return Cut(block, origin, field.side, int(turned * 8) if self.augment else 0)
 
-    def _locate(self, place: float) -> tuple[int, int, tuple[int, int]]:
+    def _block(self, number: int) -> tuple[Block, bool]:
+        """The block of that number, and whether it was drawn from the foreground."""
+        chance, *places = self._uniform(_BLOCK, number, 1 + (TRIES if self.foreground else 1))
+        selective = chance < self.foreground
+        tried = places if selective else places[:1]
+        image, plane, anchor = self._first(map(self._locate, tried))
+        field = self.fields[image]
+        y, x = (a // field.cell * field.cell for a in anchor)
+        rows, columns = field.anchors
+        stop = (min(y + field.cell, rows), min(x + field.cell, columns))
+        reach = field.side - 1
+        return Block(image, plane, (y, x), (stop[0] + reach, stop[1] + reach)), selective
+
+    def _first(self, places: Iterable[_Place]) -> _Place:
+        """The first place whose patch shows something at its centre, else the last."""
+        for image, plane, origin in places:
+            half = self.fields[image].side / 2
+            chosen = image, plane, origin
+            if self.shows(image, plane, origin[0] + half, origin[1] + half):
+                break
+        return chosen
+
+    def _locate(self, place: float) -> _Place:
         ends = list(accumulate(field.positions for field in self.fields))
         anchor = int(place * ends[-1])
         image = bisect_right(ends, anchor)
@@ -183,6 +226,15 @@ class Schedule:
             key=[self.seed, self.stream], counter=[0, 0, purpose, index]
         ).random_raw(count)
         return [float(word) for word in (words >> np.uint64(11)) * 2.0**-53]
+
+
+def _within(field: Field, block: Block, draws: Sequence[float]) -> tuple[int, int]:
+    """An origin of a patch inside the block."""
+    y, x = (
+        start + int(u * (stop - start - field.side + 1))
+        for start, stop, u in zip(block.start, block.stop, draws, strict=True)
+    )
+    return y, x
 
 
 def orient(patch: np.ndarray, orientation: int) -> np.ndarray:

@@ -23,7 +23,8 @@ def test_a_line_holds_the_mean_since_the_line_before(tmp_path: Path) -> None:
     _count(log, [1.0, 3.0])
     log.write(2)
     _count(log, [10.0])
-    assert log.write(3) == {"cycle": 10.0, "total": 20.0}
+    log.write(3)
+    assert log.last == {"cycle": 10.0, "total": 20.0}
     assert _lines(tmp_path / "log.jsonl") == [
         {"step": 2, "cycle": 2.0, "total": 4.0},
         {"step": 3, "cycle": 10.0, "total": 20.0},

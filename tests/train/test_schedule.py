@@ -101,6 +101,25 @@ def test_the_eight_orientations_differ() -> None:
     assert len({orient(patch, i).tobytes() for i in range(8)}) == 8
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_patches_shows_something_at_its_centre(share: float) -> None:
+    def right(image: int, plane: int, y: float, x: float) -> bool:
+        return x >= 90
+
+    field = (Field(1, 100, 100, 8, 16),)
+    schedule = Schedule(field, 4, 0, augment=False, foreground=share, shows=right)
+    cuts = [schedule.cut(i) for i in range(16 * REUSE * 30)]
+    shown = np.mean([cut.origin[1] + 4 >= 90 for cut in cuts])
+    anywhere = 7 / 93
+    assert shown == pytest.approx(share + (1 - share) * anywhere, abs=0.06)
+
+
+def test_where_nothing_shows_patches_are_drawn_all_the_same() -> None:
+    field = (Field(1, 40, 40, 8, 16),)
+    schedule = Schedule(field, 4, 0, False, foreground=1.0, shows=lambda *_: False)
+    assert len({schedule.cut(i).origin for i in range(100)}) > 50
+
+
 def test_a_patch_larger_than_the_plane_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 8 x 30"):
         Field(1, 8, 30, 9, 4)

@@ -1,0 +1,127 @@
+"""stable-tiles train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from .output import common_options, emit, session
+
+if TYPE_CHECKING:
+    from stable_tiles.train.run import TrainReport
+
+
+@click.command()
+@click.argument("config")
+@click.option("--source", "sources", multiple=True, required=True, help="Store of domain A.")
+@click.option("--target", "targets", multiple=True, required=True, help="Store of domain B.")
+@click.option("--out", required=True, help="Folder of the run.")
+@click.option("--method", help="Method instead of the config's, such as stable.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting instead of the config's, such as training.steps=2000.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU where there is one.",
+)
+@click.option("--gpus", type=click.IntRange(0), help="0 computes on the CPU, 1 on a CUDA GPU.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "32", "bf16"]),
+    help="Precision instead of the config's.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed instead of the config's.")
+@click.option("--val-source", "val_sources", multiple=True, help="Held-out store of domain A.")
+@click.option("--val-target", "val_targets", multiple=True, help="Held-out store of domain B.")
+@click.option(
+    "--split",
+    is_flag=True,
+    help="The stores are pairs: no patch of A shall have its counterpart in B. "
+    "One pair is cut into halves, several are dealt out to the domains.",
+)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run, or start it.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+@click.option("--dry-run", is_flag=True, help="Check data and config, measure, write nothing.")
+@common_options
+def train(
+    config: str,
+    *,
+    sources: tuple[str, ...],
+    targets: tuple[str, ...],
+    out: str,
+    method: str | None,
+    overrides: tuple[str, ...],
+    device: Literal["auto", "cpu", "cuda", "mps"],
+    gpus: int | None,
+    precision: str | None,
+    seed: int | None,
+    val_sources: tuple[str, ...],
+    val_targets: tuple[str, ...],
+    split: bool,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Train a model that translates images of domain A (source) into domain B (target).
+
+    CONFIG is a YAML file or the name of a shipped config: calcium, dapi, he,
+    mri, penicillium, planaria, smoke.  Patches are streamed from the stores,
+    each given as a path or URL; repeat --source and --target for more.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        from stable_tiles.errors import InputError
+        from stable_tiles.settings import load_settings
+        from stable_tiles.train.run import TrainOptions
+        from stable_tiles.train.run import train as train_model
+
+        if resume and overwrite:
+            raise InputError("--resume and --overwrite exclude each other: give one of them")
+        if gpus is not None and gpus > 1:
+            raise InputError(f"--gpus {gpus}: training runs on one GPU; use --gpus 1")
+        shortcuts = {"method": method, "training.precision": precision, "training.seed": seed}
+        given = [f"{key}='{value}'" for key, value in shortcuts.items() if value is not None]
+        options = TrainOptions(
+            device=device if gpus is None else ("cuda" if gpus else "cpu"),
+            existing="resume" if resume else "overwrite" if overwrite else "refuse",
+            dry_run=dry_run,
+            split=split,
+            val_sources=val_sources,
+            val_targets=val_targets,
+        )
+        settings = load_settings(config, [*overrides, *given])
+        report = train_model(settings, sources, targets, out, options, progress)
+        emit(report, as_json, _text(report))
+
+
+def _text(report: TrainReport) -> str:
+    """The report for people."""
+    reach = ", ".join(
+        f"{way}: {'whole image' if pixels is None else f'{pixels} px'}"
+        for way, pixels in report.reach.items()
+    )
+    model = (
+        f"{report.method}: {report.parameters / 1e6:.3g} M parameters, reach {reach}, "
+        f"stride {report.stride} px; {report.device}, precision {report.precision}"
+    )
+    if report.dry_run:
+        return (
+            f"{model}\nwould train {report.steps} steps into {report.run}; patches: "
+            f"{report.patches_per_second:.0f} a second, each decoded block serves {report.reuse}"
+        )
+    losses = ", ".join(f"{name} {value:.4g}" for name, value in report.losses.items())
+    return (
+        f"{model}\ntrained {report.steps} steps ({report.steps - report.resumed_from} now, "
+        f"{report.steps_per_second:.3g} a second) into {report.run}\nlosses: {losses}"
+    )

@@ -1,0 +1,74 @@
+"""RUN: the folder of a training, its files by name, and who may write into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stable_tiles.errors import InputError, OutputExists
+from stable_tiles.settings import Settings, dump_settings
+
+Existing = Literal["refuse", "overwrite", "resume"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places inside one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved settings, complete."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """A JSON line for every logged step."""
+        return self.path / "log.jsonl"
+
+    @property
+    def previews(self) -> Path:
+        """Folder of the preview images."""
+        return self.path / "previews"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's events, where it is installed."""
+        return self.path / "tensorboard"
+
+    def check(self, existing: Existing) -> None:
+        """Refuse what must not be touched; changes nothing.
+
+        Raises
+        ------
+        OutputExists
+            If the folder exists and is neither to be resumed nor overwritten.
+        InputError
+            If it is to be resumed or overwritten and is not a run.
+        """
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            return
+        if existing == "refuse":
+            raise OutputExists(
+                f"{self.path} exists: give another --out, --resume to go on with it, or --overwrite"
+            )
+        if not self.config.is_file():
+            raise InputError(f"{self.path} is not a run (no config.yaml): give another --out")
+
+    def prepare(self, existing: Existing, settings: Settings) -> None:
+        """Make the folder and write its settings; `overwrite` empties an older run first."""
+        if existing == "overwrite" and self.path.exists():
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = self.config.with_suffix(".partial")
+        partial.write_text(dump_settings(settings), encoding="utf-8")
+        os.replace(partial, self.config)
