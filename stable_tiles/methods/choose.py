@@ -1,0 +1,37 @@
+"""The training method that the settings name."""
+
+from __future__ import annotations
+
+import torch
+
+from stable_tiles.methods.method import Method
+from stable_tiles.methods.stable import Stable
+from stable_tiles.settings import Settings
+
+
+def create(
+    settings: Settings, channels_a: int, channels_b: int, device: str | torch.device
+) -> Method:
+    """A fresh method with weights drawn from ``training.seed``.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which method, and all that it needs.
+    channels_a, channels_b : int
+        Channels of the images of either domain.
+    device : str or torch.device
+        Where networks live and steps run.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    SettingsError
+        If the network's widths do not fit its upsampling.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.training.seed)
+        return Stable(settings, channels_a, channels_b, torch.device(device))

@@ -1,0 +1,40 @@
+"""What a training method is: networks that one step makes better."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from stable_tiles.networks.translator import Translator
+
+
+class Method(Protocol):
+    """Networks, their losses and their optimisers, advanced one step at a time."""
+
+    @property
+    def network(self) -> Translator:
+        """The network that translates."""
+
+    def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
+        """Improve every network once.
+
+        Parameters
+        ----------
+        a, b : Tensor, (n, c, h, w), float32
+            Patches of the two domains in network units, on the method's device.
+        step : int
+            Number of this step, from 0.
+
+        Returns
+        -------
+        dict of Tensor
+            Every loss by its settings' name, scalars without a gradient, left
+            on the device so that reading them is the caller's choice.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a training which continues with the same bits needs."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `state_dict`."""

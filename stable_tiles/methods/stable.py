@@ -1,0 +1,175 @@
+"""STABLE: cycle consistency and an information-consistent feature map shared by both domains.
+
+You et al., "Preserving spatial and quantitative information in unpaired
+biomedical image-to-image translation", Cell Reports Methods 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stable_tiles.methods.losses import distance, growth, information, least_squares
+from stable_tiles.networks.discriminator import PatchDiscriminator
+from stable_tiles.networks.translator import Translator
+from stable_tiles.settings import Settings, TrainingSettings
+
+
+class Stable:
+    """Both encoder/decoder pairs, two discriminators, and three AdamW optimisers.
+
+    Parameters
+    ----------
+    settings : Settings
+        Networks, losses and training.
+    channels_a, channels_b : int
+        Channels of the images of either domain.
+    device : torch.device
+        Where everything lives.
+    """
+
+    def __init__(
+        self, settings: Settings, channels_a: int, channels_b: int, device: torch.device
+    ) -> None:
+        self.settings = settings
+        self.device = device
+        generator = Translator(channels_a, channels_b, settings.network)
+        critic_a = PatchDiscriminator(channels_a, settings.discriminator)
+        critic_b = PatchDiscriminator(channels_b, settings.discriminator)
+        self.generator = generator.to(device)
+        self.critic_a, self.critic_b = critic_a.to(device), critic_b.to(device)
+        self.optimizers = {
+            name: _optimizer(module, settings.training, device)
+            for name, module in self._trained().items()
+        }
+
+    @property
+    def network(self) -> Translator:
+        """The network that translates."""
+        return self.generator
+
+    def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
+        """One step of every network; see `Method.step`.
+
+        The discriminators judge each fake once: the same verdicts train the
+        generator first and the discriminators after.
+        """
+        for module in self._trained().values():
+            if not module.training:
+                module.train()
+        a = a.contiguous(memory_format=torch.channels_last)
+        b = b.contiguous(memory_format=torch.channels_last)
+        with self._precision():
+            passed = _Pass.of(self.generator, a, b)
+            on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)
+        losses = self._generator_losses(passed, on_fake_a, on_fake_b, step)
+        self._advance("generator", losses["total"], retain_graph=True)
+        with self._precision():
+            on_a, on_b = self.critic_a(a), self.critic_b(b)
+        losses["discriminator_a"] = least_squares(on_a, 1.0) + least_squares(on_fake_a, 0.0)
+        losses["discriminator_b"] = least_squares(on_b, 1.0) + least_squares(on_fake_b, 0.0)
+        self._advance("discriminator_a", losses["discriminator_a"])
+        self._advance("discriminator_b", losses["discriminator_b"])
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks and optimisers, as tensors, numbers and names."""
+        state: dict[str, Any] = {
+            name: module.state_dict() for name, module in self._trained().items()
+        }
+        state["optimizers"] = {name: o.state_dict() for name, o in self.optimizers.items()}
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `state_dict`, with the same bits."""
+        for name, module in self._trained().items():
+            module.load_state_dict(state[name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+
+    def _trained(self) -> dict[str, nn.Module]:
+        return {
+            "generator": self.generator,
+            "discriminator_a": self.critic_a,
+            "discriminator_b": self.critic_b,
+        }
+
+    def _generator_losses(
+        self, passed: _Pass, on_fake_a: list[Tensor], on_fake_b: list[Tensor], step: int
+    ) -> dict[str, Tensor]:
+        weights = self.settings.losses
+        adversarial = least_squares(on_fake_a, 1.0) + least_squares(on_fake_b, 1.0)
+        consistency = information(passed.features_a, passed.features_b, weights.stop_gradient)
+        cycle = passed.cycle
+        grown = weights.cycle * growth(step, weights.cycle_growth_steps)
+        total = (
+            weights.adversarial * adversarial + weights.information * consistency + grown * cycle
+        )
+        return {
+            "adversarial": adversarial,
+            "information": consistency,
+            "cycle": cycle,
+            "total": total,
+        }
+
+    def _advance(self, name: str, loss: Tensor, *, retain_graph: bool = False) -> None:
+        """Step one optimiser; gradients are computed for its own network only."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(
+            loss, inputs=_parameters(optimizer), retain_graph=retain_graph or None
+        )
+        optimizer.step()
+
+    def _precision(self) -> torch.autocast:
+        wanted = self.settings.training.precision
+        on_gpu = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        bf16 = wanted == "bf16" or (wanted == "auto" and on_gpu)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+
+
+class _Pass(NamedTuple):
+    """All images and feature maps of one step that losses need."""
+
+    fake_a: Tensor
+    fake_b: Tensor
+    features_a: tuple[Tensor, Tensor]
+    features_b: tuple[Tensor, Tensor]
+    cycle: Tensor
+
+    @classmethod
+    def of(cls, generator: Translator, a: Tensor, b: Tensor) -> _Pass:
+        size_a, size_b = (a.shape[2], a.shape[3]), (b.shape[2], b.shape[3])
+        feature_a, feature_b = generator.encode(a, "a"), generator.encode(b, "b")
+        fake_b = generator.decode(feature_a, "b", size_a)
+        fake_a = generator.decode(feature_b, "a", size_b)
+        again_a, again_b = generator.encode(fake_b, "b"), generator.encode(fake_a, "a")
+        back_a = generator.decode(again_a, "a", size_a)
+        back_b = generator.decode(again_b, "b", size_b)
+        return cls(
+            fake_a,
+            fake_b,
+            (feature_a, again_a),
+            (feature_b, again_b),
+            distance(back_a, a) + distance(back_b, b),
+        )
+
+
+def _optimizer(
+    module: nn.Module, training: TrainingSettings, device: torch.device
+) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        module.parameters(),
+        lr=training.learning_rate,
+        betas=training.betas,
+        weight_decay=training.weight_decay,
+        fused=device.type in {"cpu", "cuda"},
+    )
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    groups: Iterable[dict[str, Any]] = optimizer.param_groups
+    return [parameter for group in groups for parameter in group["params"]]

@@ -1,0 +1,125 @@
+"""Convolutions whose result for a pixel has the same bits in any tile and with any threads.
+
+This module owns one hard idea: on CPUs torch chooses among algorithms by the
+size of the image, the number of threads and the strides, and they round
+differently.  Outside training oneDNN is asked directly, channels last, which
+rounds alike for every size.  Nobody else needs to know.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stable_tiles.networks.reach import Span
+
+EPSILON = 1e-8
+"""Added to the squared norm of a filter before its root is taken."""
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
+    """Convolve with stride 1; on CPUs with equal bits whatever the image's size.
+
+    Parameters
+    ----------
+    x : Tensor, (n, in, h, w)
+    weight : Tensor, (out, in, kernel, kernel)
+    bias : Tensor or None, (out,)
+    padding : (int, int)
+        Rows and columns of zeros on every side.
+
+    Returns
+    -------
+    Tensor, (n, out, h', w'), channels-last in memory
+    """
+    if x.device.type != "cpu" or not torch._C._has_mkldnn:
+        return functional.conv2d(x, weight, bias, padding=padding)
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        x, weight = x.to(dtype), weight.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+    return torch.mkldnn_convolution(
+        _channels_last(x), _channels_last(weight), bias, padding, (1, 1), (1, 1), 1
+    )
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Channels last also for one channel, where torch sees no difference but oneDNN does."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    if x.shape[1] > 1:
+        return x
+    height, width = x.shape[2:]
+    return x.as_strided(x.shape, (height * width, 1, width, 1))
+
+
+class PlainConv2d(nn.Conv2d):
+    """A convolution of stride 1 that keeps the size; without bias unless asked for."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int = 3, *, bias: bool = False
+    ) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, bias=bias)
+        self.margin = (kernel // 2, kernel // 2)
+
+    def filters(self) -> Tensor:
+        """The weight that convolves, (out, in, kernel, kernel)."""
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (n, in, h, w) to (n, out, h, w)."""
+        if self.training:
+            return functional.conv2d(x, self.filters(), self.bias, padding=self.margin)
+        return convolve(x, self.filters(), self.bias, self.margin)
+
+    def needs(self, span: Span) -> Span:
+        """Input pixels that output pixels depend on."""
+        return span.grow(self.margin[0])
+
+
+class DemodulatedConv2d(PlainConv2d):
+    """Convolution whose filters have norm one: w / sqrt(sum w^2 + 1e-8), no bias.
+
+    The sum runs over input channels and taps, for each output channel;
+    weights start as N(0, 1).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 3) -> None:
+        super().__init__(channels_in, channels_out, kernel)
+        nn.init.normal_(self.weight)
+
+    def filters(self) -> Tensor:
+        """The demodulated weight, (out, in, kernel, kernel)."""
+        squares = self.weight.square().sum(dim=(1, 2, 3), keepdim=True)
+        return self.weight * torch.rsqrt(squares + EPSILON)
+
+
+class NormedConv2d(nn.Module):
+    """A 3 x 3 convolution without bias, then its norm.
+
+    Outside training fixed batch statistics become part of the filters.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, *, norm: nn.Module, demodulate: bool
+    ) -> None:
+        super().__init__()
+        kind = DemodulatedConv2d if demodulate else PlainConv2d
+        self.conv = kind(channels_in, channels_out)
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, in, h, w) to (n, out, h, w)."""
+        norm, conv = self.norm, self.conv
+        if norm.training or not isinstance(norm, nn.BatchNorm2d):
+            normalized: Tensor = norm(conv(x))
+            return normalized
+        if norm.running_mean is None or norm.running_var is None:
+            raise ValueError("batch norm without running statistics cannot translate")
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        shift = norm.bias - norm.running_mean * scale
+        return convolve(x, conv.filters() * scale.view(-1, 1, 1, 1), shift, conv.margin)
+
+    def needs(self, span: Span) -> Span:
+        """Input pixels that output pixels depend on, instance norm aside."""
+        return self.conv.needs(span)

@@ -1,0 +1,191 @@
+"""Both encoder/decoder pairs, and how far and on which grid they work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stable_tiles.networks.layers import DeformableConv2d, DySample
+from stable_tiles.networks.reach import Span, reach
+from stable_tiles.networks.unet import UNet
+from stable_tiles.settings import NetworkSettings
+
+Direction = Literal["a2b", "b2a"]
+DomainName = Literal["a", "b"]
+
+
+class Translator(nn.Module):
+    """Translates images of domain A to B and back through a shared feature map.
+
+    With ``feature_scale`` N above 1 the feature map has 1/N of the image's
+    height and width: the encoder's output is averaged over N x N pixels (over
+    those that exist at the edges), and the decoder starts from its bilinear
+    enlargement.
+
+    Parameters
+    ----------
+    channels_a, channels_b : int
+        Channels of the images of either domain.
+    settings : NetworkSettings
+        The architecture of all four networks.
+
+    Raises
+    ------
+    SettingsError
+        If the widths do not fit the upsampling.
+
+    Notes
+    -----
+    A tile that starts at a multiple of `stride`, has a halo of at least
+    ``reach(direction)`` pixels, and is clipped where the image ends, gives what
+    the whole image gives.
+    """
+
+    def __init__(self, channels_a: int, channels_b: int, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.channels = {"a": channels_a, "b": channels_b}
+        self.encoder_a = UNet(channels_a, settings.features, settings)
+        self.decoder_a = UNet(settings.features, channels_a, settings)
+        self.encoder_b = UNet(channels_b, settings.features, settings)
+        self.decoder_b = UNet(settings.features, channels_b, settings)
+
+    @property
+    def stride(self) -> int:
+        """Tiles start at multiples of this many pixels."""
+        grid: int = 2 ** (len(self.settings.widths) - 1)
+        return max(grid, self.settings.feature_scale)
+
+    def reach(self, direction: Direction) -> int | None:
+        """Pixels beyond an output pixel that it depends on; None where there is no limit.
+
+        Holds outside training, where learned displacements are clamped.
+        Instance norm makes every pixel depend on the whole image.
+        """
+        if self.settings.norm == "instance":
+            return None
+        source, target = domains(direction)
+        encoder, decoder = self._encoder(source), self._decoder(target)
+        scale = self.settings.feature_scale
+
+        def needs(span: Span) -> Span:
+            span = decoder.needs(span)
+            if scale > 1:
+                span = span.before_upsampling(scale).before_pooling(scale)
+            return encoder.needs(span)
+
+        return reach(needs, self.stride)
+
+    def encode(self, x: Tensor, domain: DomainName) -> Tensor:
+        """The feature map of images of a domain.
+
+        Parameters
+        ----------
+        x : Tensor, (n, c, h, w)
+            Images in network units.
+        domain : "a" or "b"
+            Where they are from.
+
+        Returns
+        -------
+        Tensor, (n, features, ceil(h / N), ceil(w / N)) for ``feature_scale`` N
+        """
+        features: Tensor = self._encoder(domain)(x.contiguous(memory_format=torch.channels_last))
+        scale = self.settings.feature_scale
+        if scale == 1:
+            return features
+        return functional.avg_pool2d(features, scale, ceil_mode=True, count_include_pad=False)
+
+    def decode(
+        self, features: Tensor, domain: DomainName, size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Images of a domain from a feature map.
+
+        Parameters
+        ----------
+        features : Tensor, (n, features, h / N, w / N)
+            A feature map of `encode`.
+        domain : "a" or "b"
+            What to make of it.
+        size : (int, int), optional
+            Height and width of the images, pixels; by default N times the
+            feature map's.
+
+        Returns
+        -------
+        Tensor, (n, c, h, w), network units
+        """
+        scale = self.settings.feature_scale
+        if scale > 1:
+            features = functional.interpolate(
+                features, scale_factor=scale, mode="bilinear", align_corners=False
+            )
+        if size is not None:
+            features = features[:, :, : size[0], : size[1]]
+        images: Tensor = self._decoder(domain)(features)
+        return images
+
+    def translate(self, x: Tensor, direction: Direction) -> Tensor:
+        """Images (n, c, h, w) of one domain as images of the other, same h and w."""
+        source, target = domains(direction)
+        height, width = x.shape[2:]
+        return self.decode(self.encode(x, source), target, (height, width))
+
+    def forward(self, x: Tensor, direction: Direction = "a2b") -> Tensor:
+        """The same as `translate`."""
+        return self.translate(x, direction)
+
+    @torch.no_grad()
+    def bound_offsets(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Measure the learned displacements and clamp them from now on to what was seen.
+
+        Every layer's bound is rounded up to where the reach grows anyway, so
+        nothing that was measured is clamped.  Call it before validating or
+        saving; while training nothing is clamped.
+
+        Parameters
+        ----------
+        batches : iterable of (a, b)
+            Images (n, c, h, w) of both domains, network units; each goes to
+            the other domain and back.
+        """
+        layers = [m for m in self.modules() if isinstance(m, DySample | DeformableConv2d)]
+        if not layers:
+            return
+        largest = dict.fromkeys(layers, 0.0)
+
+        def record(layer: nn.Module, inputs: tuple[Tensor]) -> None:
+            if isinstance(layer, DySample | DeformableConv2d):
+                seen = float(layer.learned(inputs[0].float()).abs().max())
+                largest[layer] = max(largest[layer], seen)
+
+        was_training = self.training
+        hooks = [layer.register_forward_pre_hook(record) for layer in layers]
+        self.eval()
+        for layer in layers:
+            layer.bound.fill_(torch.inf)
+        try:
+            for a, b in batches:
+                self.translate(self.translate(a, "a2b"), "b2a")
+                self.translate(self.translate(b, "b2a"), "a2b")
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for layer, seen in largest.items():
+                layer.set_bound(seen)
+            self.train(was_training)
+
+    def _encoder(self, domain: DomainName) -> UNet:
+        return self.encoder_a if domain == "a" else self.encoder_b
+
+    def _decoder(self, domain: DomainName) -> UNet:
+        return self.decoder_a if domain == "a" else self.decoder_b
+
+
+def domains(direction: Direction) -> tuple[DomainName, DomainName]:
+    """The source and the target of a direction."""
+    return ("a", "b") if direction == "a2b" else ("b", "a")
