@@ -45,10 +45,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--codec",
-    default="zstd:1",
-    show_default=True,
     metavar="NAME[:LEVEL]",
-    help="zstd (with checksum), blosc or none, and its level.",
+    help="zstd (with checksum), blosc or none, and its level  "
+    "[default: zstd:1; blosc:5 with --ngff 0.4]",
 )
 @click.option(
     "--levels",
@@ -77,7 +76,7 @@ def convert(
     ngff: Literal["0.4", "0.5"],
     chunk: int,
     shard: int | None,
-    codec: str,
+    codec: str | None,
     levels: str,
     region: str | None,
     keep_associated: bool,
@@ -117,7 +116,7 @@ def convert(
             ngff,
             chunk,
             shard,
-            Codec.parse(codec),
+            Codec.parse(codec) if codec else None,
             parse_levels(levels),
             keep_associated,
             workers,

@@ -79,8 +79,9 @@ class ConvertOptions:
         Side of a chunk, pixels.
     shard : int or None
         Side of a shard, pixels; 0 for none; by default `DEFAULT_SHARD`, and none for NGFF 0.4.
-    codec : Codec
-        Compression.
+    codec : Codec or None
+        Compression; by default zstd with checksum, and Blosc for NGFF 0.4, whose
+        readers (QuPath, Bio-Formats) often know no other.
     levels : int or "auto"
         Number of levels; ``auto`` halves until a plane fits into one chunk.
     keep_associated : bool
@@ -101,7 +102,7 @@ class ConvertOptions:
     ngff: Version = "0.5"
     chunk: int = 512
     shard: int | None = None
-    codec: Codec = DEFAULT_CODEC
+    codec: Codec | None = None
     levels: int | Literal["auto"] = "auto"
     keep_associated: bool = False
     workers: int | None = None
@@ -124,6 +125,13 @@ class ConvertOptions:
             return 0
         return -(-DEFAULT_SHARD // self.chunk) * self.chunk if self.chunk > 0 else DEFAULT_SHARD
 
+    @property
+    def compression(self) -> Codec:
+        """The codec with the default filled in."""
+        if self.codec is not None:
+            return self.codec
+        return DEFAULT_CODEC if self.ngff == "0.5" else Codec.parse("blosc")
+
     def summary(self) -> dict[str, Any]:
         """The options that shape the output, as JSON, for its provenance."""
         said = self.said
@@ -141,7 +149,7 @@ class ConvertOptions:
             "ngff": self.ngff,
             "chunk": self.chunk,
             "shard": self.shard_side,
-            "codec": f"{self.codec.name}:{self.codec.level}",
+            "codec": f"{self.compression.name}:{self.compression.level}",
             "levels": self.levels,
         }
         return {name: value for name, value in given.items() if value is not None} | layout

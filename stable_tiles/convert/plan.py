@@ -94,7 +94,7 @@ def plan_conversion(description: Description, options: ConvertOptions) -> Conver
         dtype=described.dtype.name,
         channels=described.channels,
         ngff=options.ngff,
-        codec=options.codec,
+        codec=options.compression,
         labels=described.is_labels,
     )
     wanted = options.workers or min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)

@@ -6,6 +6,7 @@ import pytest
 
 from stable_tiles.convert.options import ConvertOptions, Said, parse_levels, parse_sizes
 from stable_tiles.errors import InputError
+from stable_tiles.image.codec import Codec
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,12 @@ def test_the_default_shard_is_a_multiple_of_the_chunk_and_none_for_ngff_04() -> 
     assert ConvertOptions(chunk=1000).shard_side == 5000
     assert ConvertOptions(ngff="0.4").shard_side == 0
     assert ConvertOptions(shard=0).shard_side == 0
+
+
+def test_the_default_codec_is_one_that_readers_of_the_version_know() -> None:
+    assert ConvertOptions().compression == Codec("zstd", 1)
+    assert ConvertOptions(ngff="0.4").compression.name == "blosc"
+    assert ConvertOptions(ngff="0.4", codec=Codec("none", 0)).compression.name == "none"
 
 
 def test_sizes_and_levels_are_read_from_text() -> None:
