@@ -86,13 +86,13 @@ class Work:
 
     def fingerprint(self) -> dict[str, str]:
         """What must be equal for work to be resumed, by names that a user understands."""
-        tiling = self.job.cut.grid.tiling
+        tiling, first = self.job.cut.grid.tiling, self.job.cut.first
         return {
             "source": self.image.digest(),
             "model": self.job.digest,
             "--direction": self.job.direction,
             "--tile": str(tiling.tile),
-            "--halo": str((tiling.halo, self.job.cut.first)),
+            "--halo": str((tiling.halo, first and first.halo)),
             "--blend": tiling.blend,
             "--region or --planes": digest_of([self.job.cut.origin, self.job.spec.layout.shape]),
             "--channels": str(self.job.channels),

@@ -66,12 +66,9 @@ def _make(job: Job, region: Region) -> Receipt:
         tools = _open(job)
     before = tools.tiles.seconds
     canvas = _translated(job, tools, region)
-    tools.writer.write(region, _five(canvas.pixels, region))
-    files = [f"{STORE}/{path}" for path in region_files(job.spec, region)]
+    files = _write(job, tools.writer, region, canvas.pixels)
     if tools.errors:
-        tools.errors.write(region, _five(canvas.errors, region))
-        store = tools.errors.store.relative_to(job.folder)
-        files += [f"{store}/{path}" for path in region_files(tools.errors.spec, region)]
+        files += _write(job, tools.errors, region, canvas.errors)
     values = {
         "clipped": canvas.clipped,
         "forward_seconds": tools.tiles.seconds - before,
@@ -82,6 +79,18 @@ def _make(job: Job, region: Region) -> Receipt:
     receipt = Receipt.of(region, job.folder, files, values)
     Ledger(job.folder).record(receipt)
     return receipt
+
+
+def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[Any]) -> list[str]:
+    """Write a region's planes; returns its files, relative to the job's folder."""
+    files = [writer.store / path for path in region_files(writer.spec, region)]
+    for file in files:
+        # Zarr merges what it writes into a shard that exists, and fails on a damaged one.
+        file.unlink(missing_ok=True)
+    times, slices = region.shape[:2]
+    five = planes.reshape(times, slices, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)
+    writer.write(region, five)
+    return [str(file.relative_to(job.folder)) for file in files]
 
 
 @dataclass(frozen=True)
@@ -152,9 +161,3 @@ def _render(job: Job, tools: _Tools, region: Region, sheet: Sheet) -> Canvas:
     features = encoder.render(sheet, needed, tools.tiles.encode).pixels
     decoder = Renderer(job.cut.grid, intensity.leaving(), channels)
     return decoder.render(Sheet(features, needed), target, tools.tiles.decode)
-
-
-def _five(planes: npt.NDArray[Any], region: Region) -> npt.NDArray[Any]:
-    """Planes (t * z, c, y, x) of a region as (t, c, z, y, x)."""
-    times, slices = region.shape[:2]
-    return planes.reshape(times, slices, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)

@@ -44,8 +44,7 @@ def run(tmp_path: Path) -> Path:
     return save_model(tmp_path / "run", domains={"a": domain(1), "b": domain(1, "float32")})
 
 
-@pytest.mark.parametrize("tile", ["auto", 96, 160])
-@pytest.mark.parametrize("halo", ["auto", 40])
+@pytest.mark.parametrize(("tile", "halo"), [("auto", "auto"), (96, "auto"), (160, 40)])
 def test_tiles_equal_the_whole_plane_bit_for_bit(
     tmp_path: Path, run: Path, tile: int | str, halo: int | str
 ) -> None:
@@ -195,7 +194,7 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(tmp_path: Path, run: Path) 
     report = translate(tmp_path / "a.zarr", None, options(run, dry_run=True, tile=128))
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert report.dry_run
-    assert report.tiles == 9
+    assert report.tiles == 25
     assert report.redundancy > 1
     assert report.memory_bytes > 0
     assert report.disk_bytes >= 300 * 300 * 4
@@ -221,7 +220,7 @@ def test_a_region_that_fails_is_named_and_the_others_finish_then_resume(
     shard = tmp_path / "a.zarr" / "0" / "c" / "2" / "3"
     intact = shard.read_bytes()
     shard.write_bytes(intact[:60] + bytes(byte ^ 255 for byte in intact[60:]))
-    with pytest.raises(WorkFailed, match="region at t=0 z=0 y=.* failed: cannot read a.zarr"):
+    with pytest.raises(WorkFailed, match=r"region at t=0 z=0 y=.* failed: cannot read a.zarr"):
         translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
     done = len(Ledger(partial_folder(tmp_path / "b.zarr")).receipts())
     assert 6 <= done < 12
@@ -262,7 +261,7 @@ def test_an_output_that_exists_is_replaced_only_when_asked(tmp_path: Path, run: 
     save_image(tmp_path / "a.zarr", noise(1, 1, 1, 70, 70), "yx")
     translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
     for flag in ({}, {"resume": True}):
-        with pytest.raises(OutputExists, match="b.zarr exists"):
+        with pytest.raises(OutputExists, match=r"b\.zarr exists"):
             translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, **flag))
     translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, overwrite=True))
 
@@ -271,9 +270,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path,
     save_image(tmp_path / "two.zarr", noise(1, 2, 1, 70, 70), "cyx")
     save_image(tmp_path / "deep.zarr", noise(1, 1, 1, 70, 70, dtype="uint16"), "yx")
     before = sorted(path.name for path in tmp_path.iterdir())
-    with pytest.raises(ModelError, match="takes 1 channels .* --channels"):
+    with pytest.raises(ModelError, match=r"takes 1 channels .* --channels"):
         translate(tmp_path / "two.zarr", None, options(run))
-    with pytest.raises(ModelError, match="uint16.*--normalize"):
+    with pytest.raises(ModelError, match=r"uint16.*--normalize"):
         translate(tmp_path / "deep.zarr", None, options(run))
     with pytest.raises(StoreNotFound):
         translate(tmp_path / "none.zarr", None, options(run))
