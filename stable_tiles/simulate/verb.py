@@ -26,8 +26,8 @@ RECORD = "simulation.json"
 _BASE_BYTES = 200 * 2**20
 """Memory of the program itself."""
 
-_COPIES = 4
-"""Copies of a region that exist at once: rendered, halved, encoded, and in the making."""
+_COPIES = 5
+"""Copies of a region that exist at once: in the making, rendered, halved, encoded, written."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stable_tiles.region import Region
+from stable_tiles.simulate.calcium import Calcium
+from stable_tiles.simulate.gcamp import Gcamp
 from stable_tiles.simulate.scene import BLOCK, Scene, View
 from stable_tiles.simulate.tasks import TASKS, load_task
 
@@ -94,9 +96,20 @@ def test_noise_is_moderate_and_new_in_every_exposure(task: str, floor: float) ->
 
 
 def test_noise_does_not_repeat_from_frame_to_frame() -> None:
+    silent = Scene(Calcium(gcamp=Gcamp(amplitude=0.0)), 0, "x", SIZE)
     region = Region((0, 0, 0, 0), (2, 1, BLOCK, BLOCK))
-    noise = scene("calcium").render(region, "a") - scene("calcium").render(region, "a", noise=False)
+    clean = silent.render(region, "a", noise=False)
+    np.testing.assert_array_equal(clean[0], clean[1])
+    noise = silent.render(region, "a") - clean
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_no_cell_is_cut_where_blocks_meet(task: str) -> None:
+    region = Region((0, 0, 0, BLOCK - 64), (1, 1, 3 * BLOCK, BLOCK + 64))
+    numbers = scene(task).render(region, "labels")[0, 0, 0]
+    goes_on = ((numbers[:, 1:] == numbers[:, :-1]) & (numbers[:, 1:] > 0)).mean(axis=0)
+    assert goes_on[63] > 0.8 * np.median(goes_on)
 
 
 def test_labels_do_not_depend_on_the_window_but_know_the_image() -> None:
