@@ -104,14 +104,6 @@ def test_noise_does_not_repeat_from_frame_to_frame() -> None:
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.02
 
 
-@pytest.mark.parametrize("task", sorted(TASKS))
-def test_no_cell_is_cut_where_blocks_meet(task: str) -> None:
-    region = Region((0, 0, 0, BLOCK - 64), (1, 1, 3 * BLOCK, BLOCK + 64))
-    numbers = scene(task).render(region, "labels")[0, 0, 0]
-    goes_on = ((numbers[:, 1:] == numbers[:, :-1]) & (numbers[:, 1:] > 0)).mean(axis=0)
-    assert goes_on[63] > 0.8 * np.median(goes_on)
-
-
 def test_labels_do_not_depend_on_the_window_but_know_the_image() -> None:
     region = Region((0, 0, 100, 100), (1, 1, 200, 200))
     small, large = (Scene(load_task("calcium"), 0, "x", size) for size in (512, 4096))
