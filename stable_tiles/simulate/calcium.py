@@ -21,7 +21,7 @@ from stable_tiles.simulate.cells import Box, Grid, Patches, Sites, Stamps, wobbl
 from stable_tiles.simulate.fields import Field
 from stable_tiles.simulate.gcamp import Gcamp
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
 from stable_tiles.simulate.streams import Floats, Stream
 
 CONFOCAL = Blur(sharp=0.9, wide=5.0, haze=0.15)
@@ -191,7 +191,7 @@ class Calcium:
         margin = self.blur.reach
         anatomy = self._anatomy(block, margin)
         contrast = self.cytosolic if view == "a" else self.nuclear
-        inner = slice(margin, -margin)
+        inner = slice(margin, margin + BLOCK)
         planes = [
             [self.blur(anatomy.light(contrast, cells))[inner, inner] for cells in frame]
             for frame in self._brightness(block, anatomy.sites)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import RGB_CHANNELS, Channel
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
 from stable_tiles.simulate.tissue import Section, Tissue
 
 HEMATOXYLIN = (0.65, 0.70, 0.29)
@@ -103,7 +103,7 @@ class HematoxylinEosin:
         if view == "labels":
             return self._numbers(block, section)
         light = fluorescence(section) if view == "a" else transmittance(section)
-        inner = slice(margin, -margin)
+        inner = slice(margin, margin + BLOCK)
         planes = np.stack([blur(plane)[inner, inner] for plane in light])
         frames = np.broadcast_to(planes, (len(block.frames), *planes.shape))
         return detect(camera, frames, block, view)
