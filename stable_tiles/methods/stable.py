@@ -60,8 +60,6 @@ class Stable:
         for module in self._trained().values():
             if not module.training:
                 module.train()
-        a = a.contiguous(memory_format=torch.channels_last)
-        b = b.contiguous(memory_format=torch.channels_last)
         with self._precision():
             passed = _Pass.of(self.generator, a, b)
             on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)

@@ -40,17 +40,18 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
     return torch.mkldnn_convolution(
-        _channels_last(x), _channels_last(weight), bias, padding, (1, 1), (1, 1), 1
+        channels_last(x), channels_last(weight), bias, padding, (1, 1), (1, 1), 1
     )
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """Channels last also for one channel, where torch sees no difference but oneDNN does."""
-    x = x.contiguous(memory_format=torch.channels_last)
+def channels_last(x: Tensor) -> Tensor:
+    """The tensor (n, c, h, w) with channels last in memory, the faster layout.
+
+    Holds for one channel too, where torch sees no difference but oneDNN does.
+    """
     if x.shape[1] > 1:
-        return x
-    height, width = x.shape[2:]
-    return x.as_strided(x.shape, (height * width, 1, width, 1))
+        return x.contiguous(memory_format=torch.channels_last)
+    return x.contiguous().squeeze(1).unsqueeze(-1).permute(0, 3, 1, 2)
 
 
 class PlainConv2d(nn.Conv2d):
@@ -69,7 +70,9 @@ class PlainConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (n, in, h, w) to (n, out, h, w)."""
         if self.training:
-            return functional.conv2d(x, self.filters(), self.bias, padding=self.margin)
+            return functional.conv2d(
+                channels_last(x), self.filters(), self.bias, padding=self.margin
+            )
         return convolve(x, self.filters(), self.bias, self.margin)
 
     def needs(self, span: Span) -> Span:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stable_tiles.networks.convolution import channels_last
 from stable_tiles.networks.layers import normalization
 from stable_tiles.settings import DiscriminatorSettings
 
@@ -30,6 +31,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Verdicts (n, 1, h', w') on images (n, channels, h, w), one map a scale."""
+        x = channels_last(x)
         verdicts = [self.scales[0](x)]
         for scale in self.scales[1:]:
             x = functional.avg_pool2d(x, 2)

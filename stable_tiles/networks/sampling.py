@@ -77,7 +77,8 @@ def sample_for_training(x: Tensor, displacement: Tensor) -> Tensor:
     """The same as `sample` to float rounding, with the faster gradient.
 
     Positions are divided by the map's size here, so results depend on it in
-    the last digits: not for tiles.
+    the last digits: not for tiles.  A displacement that is not finite makes
+    the whole result NaN, so that a loss shows it.
     """
     n, channels, height, width = x.shape
     groups, a, b = displacement.shape[2:5]
@@ -88,9 +89,10 @@ def sample_for_training(x: Tensor, displacement: Tensor) -> Tensor:
     grid = torch.stack([grid_x, grid_y], dim=-1).permute(0, 1, 4, 2, 5, 3, 6)
     sampled = functional.grid_sample(
         x.reshape(n * groups, channels // groups, height, width),
-        grid.reshape(n * groups, height * a, width * b, 2),
+        # the CPU's backward pass crashes the process on NaN positions
+        grid.reshape(n * groups, height * a, width * b, 2).nan_to_num(),
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
     )
-    return sampled.view(n, channels, height * a, width * b)
+    return sampled.view(n, channels, height * a, width * b) + 0 * displacement.detach().sum()

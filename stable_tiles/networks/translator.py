@@ -94,7 +94,7 @@ class Translator(nn.Module):
         -------
         Tensor, (n, features, ceil(h / N), ceil(w / N)) for ``feature_scale`` N
         """
-        features: Tensor = self._encoder(domain)(x.contiguous(memory_format=torch.channels_last))
+        features: Tensor = self._encoder(domain)(x)
         scale = self.settings.feature_scale
         if scale == 1:
             return features

@@ -26,6 +26,8 @@ def run_steps(training: Training, first: int, stop: Event, progress: Progress) -
     for step, (a, b) in zip(range(first + 1, last + 1), batches, strict=True):
         losses = training.method.step(a.to(training.device), b.to(training.device), step - 1)
         training.log.add(losses)
+        if training.average is not None:
+            training.average.update(training.method.network)
         done, stopped = step == last, stop.is_set()
         if done or step % t.log_every == 0:
             training.log.check(step)

@@ -17,6 +17,7 @@ from stable_tiles.networks.translator import Translator
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.settings import Settings
+from stable_tiles.train.average import Average
 from stable_tiles.train.device import DeviceName, choose_device, choose_precision
 from stable_tiles.train.domains import Data, Stores, describe, open_data
 from stable_tiles.train.folder import Existing, RunFolder
@@ -175,18 +176,22 @@ def _rehearse(settings: Settings, data: Data, method: Method, run: RunFolder) ->
 
 
 def _assemble(settings: Settings, data: Data, method: Method, run: RunFolder) -> Training:
+    ema = settings.training.ema
+    average = Average(method.network, ema) if ema else None
+    network = method.network if average is None else average.network
     kept = settings.model_dump(mode="json", exclude=FREE_TO_CHANGE)
     inputs = {"config": digest_of(kept), **data.digests}
     return Training(
         settings=settings,
         method=method,
+        average=average,
         data=(data.a, data.b),
         held_out=data.held_out,
         run=run,
         log=LossLog(run.log, 2 * settings.data.batch),
-        save_model=_model_writer(settings, data, method.network, run),
+        save_model=_model_writer(settings, data, network, run),
         inputs=inputs,
-        device=next(method.network.parameters()).device,
+        device=next(network.parameters()).device,
     )
 
 

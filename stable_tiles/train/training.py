@@ -13,6 +13,7 @@ from stable_tiles.errors import FingerprintMismatch
 from stable_tiles.methods.method import Method
 from stable_tiles.networks.translator import Translator
 from stable_tiles.settings import Settings
+from stable_tiles.train.average import Average
 from stable_tiles.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stable_tiles.train.folder import RunFolder
 from stable_tiles.train.log import LossLog
@@ -29,6 +30,8 @@ class Training:
         Resolved: nothing in them is left to the device.
     method : Method
         Networks and optimisers.
+    average : Average or None
+        Averaged weights, which are then the model.
     data : pair of Patches
         Of A and B.
     held_out : pair of Patches or None
@@ -47,6 +50,7 @@ class Training:
 
     settings: Settings
     method: Method
+    average: Average | None
     data: tuple[Patches, Patches]
     held_out: tuple[Patches, Patches] | None
     run: RunFolder
@@ -57,8 +61,8 @@ class Training:
 
     @property
     def network(self) -> Translator:
-        """The network that becomes the model."""
-        return self.method.network
+        """The network that becomes the model: the averaged one where there is one."""
+        return self.method.network if self.average is None else self.average.network
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The patches of both domains for a step, on the CPU."""
@@ -72,6 +76,7 @@ def save(training: Training, step: int) -> None:
     tree: dict[str, Any] = {
         "inputs": training.inputs,
         "method": training.method.state_dict(),
+        "average": training.average.state() if training.average else None,
         "log": training.log.state(),
         "random": _random_state(training.device),
     }
@@ -101,6 +106,8 @@ def restore(training: Training) -> int:
             "command with --resume, or start again with --overwrite"
         )
     training.method.load_state_dict(found.tree["method"])
+    if training.average is not None:
+        training.average.restore(found.tree["average"])
     training.log.restore(found.tree["log"], found.step)
     _set_random_state(found.tree["random"], training.device)
     return found.step

@@ -6,9 +6,11 @@ workers listen on the loopback address alone and there is no dashboard.
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,15 @@ LOOPBACK = "127.0.0.1"
 CONNECT_S = 20
 """Seconds to wait for a scheduler that should be running."""
 
-CLOSE_S = 4
-"""Seconds that workers have to stop before they are killed."""
+CLOSE_S = 5
+"""Seconds that an own cluster has to shut down once its workers are gone."""
 
-_QUIET = {
-    "logging.distributed": "critical",
+_LOUDNESS = "CRITICAL"
+
+_CONFIG = {
     "distributed.comm.retry.count": 2,
     "distributed.scheduler.allowed-failures": 3,
-    "distributed.worker.daemon": True,
+    "distributed.scheduler.dashboard.status.task-stream-length": 0,
     "distributed.admin.system-monitor.gil.enabled": False,
 }
 
@@ -47,7 +50,8 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
     MissingExtra
         If SLURM was asked for without dask-jobqueue.
     """
-    with dask.config.set(_QUIET):
+    logging.getLogger("distributed").setLevel(_LOUDNESS)
+    with dask.config.set(_CONFIG | _quiet_workers()):
         if hardware.scheduler:
             with _running(hardware.scheduler) as client:
                 yield client
@@ -57,22 +61,50 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
             with _client(cluster) as client:
                 yield client
         finally:
-            cluster.close(timeout=CLOSE_S)
+            if not hardware.slurm:
+                _dismiss(cluster)
+            with suppress(TimeoutError):
+                cluster.close(timeout=CLOSE_S)
+
+
+def _quiet_workers() -> dict[str, Any]:
+    """Worker processes must be told before they start, and log nothing of their own."""
+    key = "distributed.nanny.pre-spawn-environ"
+    return {key: {**dask.config.get(key), "DASK_LOGGING__DISTRIBUTED": _LOUDNESS}}
+
+
+def _dismiss(cluster: Any) -> None:
+    """End the workers at once: what they have finished is on disk with its receipt."""
+    for nanny in cluster.workers.values():
+        nanny.close_gracefully("done")
+        if nanny.pid:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 def _own(resources: Resources) -> Any:
     # Pixels in flight are bounded by the plan; Dask's own limit would count
     # pinned memory and pause or kill a worker that is well.
-    common = {"nthreads": 2 if resources.gpus else 1, "memory_limit": 0, "host": LOOPBACK}
+    common = {
+        "nthreads": 2 if resources.gpus else 1,
+        "memory_limit": 0,
+        "host": LOOPBACK,
+        "dashboard": False,
+    }
     workers = {
         index: {"cls": Nanny, "options": {**common, "env": _environment(index, resources)}}
         for index in range(resources.workers)
     }
-    quiet = {"host": LOOPBACK, "port": 0, "dashboard": False}
+    quiet = {
+        "host": LOOPBACK,
+        "port": 0,
+        "dashboard": False,
+        "dashboard_address": f"{LOOPBACK}:0",
+    }
     return SpecCluster(  # type: ignore[no-untyped-call]  # distributed is untyped
         workers=workers,
         scheduler={"cls": Scheduler, "options": quiet},
-        silence_logs="CRITICAL",
+        silence_logs=_LOUDNESS,
     )
 
 

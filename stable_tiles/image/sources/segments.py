@@ -121,7 +121,7 @@ class Segments:
             expected = prod(self._keyframe.chunked)
             places = [_place(page, index) for index in range(expected)]
             missing, total = missing + expected - sum(n > 0 for _, n in places), total + expected
-            self._refuse_truncated(page, max((a for a, n in places if n), default=-1) + 1)
+            self._refuse_truncated(page, max((a + n for a, n in places if n), default=0))
         if missing >= total:
             raise NotAnImage(f"{self.name} holds no pixels: all of its tiles are missing")
         if missing:

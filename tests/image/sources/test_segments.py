@@ -114,6 +114,15 @@ def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
     source.close()
 
 
+@pytest.mark.parametrize("missing", [1, 5000])
+def test_a_file_that_ends_before_its_last_tile_is_refused(tmp_path: Path, missing: int) -> None:
+    path = tmp_path / "a.tif"
+    write(path, tile=(64, 64), compression="zlib").close()
+    path.write_bytes(path.read_bytes()[:-missing])
+    with pytest.raises(NotAnImage, match=r"a\.tif is truncated"):
+        opened(path)
+
+
 def test_pieces_that_do_not_fit_into_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
