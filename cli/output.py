@@ -121,6 +121,9 @@ def _log(verbose: bool) -> None:
     import logging
 
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    if not verbose:
+        # What tifffile logs of a damaged file reaches the user as one line of ours.
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 class _Meter:

@@ -125,6 +125,18 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert not list(tmp_path.glob("out.zarr*"))
 
 
+def test_a_damaged_file_is_one_line_in_a_process_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), tile=(16, 16), compression="zlib")
+    path.write_bytes(path.read_bytes()[:300])
+    probe = "import sys; from stable_tiles_cli.main import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", probe, "convert", str(path), str(tmp_path / "out.zarr")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: a.tif")
+
+
 def test_help_names_every_option_and_imports_nothing_heavy() -> None:
     probe = (
         "import sys; from stable_tiles_cli.convert import convert; "
