@@ -64,10 +64,13 @@ class RunFolder:
         if not self.config.is_file():
             raise InputError(f"{self.path} is not a run (no config.yaml): give another --out")
 
-    def prepare(self, existing: Existing, settings: Settings) -> None:
-        """Make the folder and write its settings; `overwrite` empties an older run first."""
-        if existing == "overwrite" and self.path.exists():
+    def remove(self) -> None:
+        """Remove an older run, if there is one."""
+        if self.path.exists():
             shutil.rmtree(self.path)
+
+    def write_config(self, settings: Settings) -> None:
+        """Write the resolved settings; makes the folder where there is none."""
         self.path.mkdir(parents=True, exist_ok=True)
         partial = self.config.with_suffix(".partial")
         partial.write_text(dump_settings(settings), encoding="utf-8")

@@ -155,7 +155,8 @@ def train(
         method = create(resolved, data.a.channels, data.b.channels, device)
         if options.dry_run:
             return _rehearse(resolved, data, method, run)
-        run.prepare(options.existing, resolved)
+        if options.existing == "overwrite":
+            run.remove()
         return _train(_assemble(resolved, data, method, run), progress)
 
 
@@ -217,6 +218,7 @@ def _model_writer(
 
 def _train(training: Training, progress: Progress) -> TrainReport:
     first = restore(training)
+    training.run.write_config(training.settings)
     training.log.start(first)
     began = time.perf_counter()
     with stop_requests() as stop:
