@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from stable_tiles.convert.digests import digests_of
 from stable_tiles.convert.options import ConvertOptions
 from stable_tiles.convert.plan import ConvertPlan, plan_conversion
+from stable_tiles.convert.report import ConvertReport, planned
 from stable_tiles.convert.write import RegionTask, stored_bytes, write_regions
 from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
 from stable_tiles.image.sources import Source, SourceOptions, open_source
@@ -32,59 +31,6 @@ from stable_tiles.ledger import Ledger, digest_of, sweep
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
-
-
-@dataclass(frozen=True)
-class ConvertReport:
-    """What a conversion did, or with ``dry_run`` would do.
-
-    Parameters
-    ----------
-    output : str
-        The store.
-    shape : tuple of int
-        Shape of level 0 along `axes`.
-    axes : str
-        Names of the axes.
-    dtype : str
-        Dtype of the pixels.
-    levels : int
-        Number of levels.
-    scale : dict
-        Scale of level 0 by axis.
-    unit : str or None
-        Unit of length; None where unknown.
-    bytes_in, bytes_out : int
-        Sizes of the source's files and of the store (0 for a dry run).
-    seconds : float
-        Wall time.
-    peak_rss_bytes : int
-        Largest resident memory of the process so far.
-    regions, workers, memory_bytes, disk_bytes : int
-        The plan: regions, threads, and upper estimates of memory and disk.
-    resumed_regions : int
-        Regions that an interrupted run had written.
-    dry_run : bool
-        Whether nothing was written.
-    """
-
-    output: str
-    shape: tuple[int, ...]
-    axes: str
-    dtype: str
-    levels: int
-    scale: dict[str, float]
-    unit: str | None
-    bytes_in: int
-    bytes_out: int
-    seconds: float
-    peak_rss_bytes: int
-    regions: int
-    workers: int
-    memory_bytes: int
-    disk_bytes: int
-    resumed_regions: int
-    dry_run: bool
 
 
 def convert(
@@ -137,7 +83,7 @@ def convert(
             written = stored_bytes(target)
     finally:
         source.close()
-    report = _report(plan, target, time.monotonic() - started)
+    report = planned(plan, target, time.monotonic() - started)
     return replace(report, bytes_out=written, resumed_regions=resumed, dry_run=options.dry_run)
 
 
@@ -277,28 +223,3 @@ def _attributes(
         intensity |= {"scl_slope": described.nifti.slope, "scl_inter": described.nifti.inter}
         attributes["nifti"] = described.nifti.fields
     return attributes
-
-
-def _report(plan: ConvertPlan, target: Path, seconds: float) -> ConvertReport:
-    """The report of a run that has written nothing."""
-    described = plan.description
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return ConvertReport(
-        output=str(target),
-        shape=described.axes.project(described.shape),
-        axes=described.axes.names,
-        dtype=described.dtype.name,
-        levels=len(plan.spec.layout.levels),
-        scale=described.axes.scale,
-        unit=described.axes.units["x"],
-        bytes_in=described.bytes_in,
-        bytes_out=0,
-        seconds=seconds,
-        peak_rss_bytes=peak if sys.platform == "darwin" else peak * 1024,
-        regions=len(plan.spec.layout.regions()),
-        workers=plan.workers,
-        memory_bytes=plan.memory_bytes,
-        disk_bytes=plan.disk_bytes,
-        resumed_regions=0,
-        dry_run=True,
-    )
