@@ -27,8 +27,8 @@ from stable_tiles.simulate.streams import Floats, Stream
 CONFOCAL = Blur(sharp=0.9, wide=5.0, haze=0.15)
 """Full width at half maximum 2.1 px = 0.93 um: sampling and tissue more than the NA of 0.8."""
 
-DETECTOR = Camera(photons=60.0, gain=4.0, offset=100.0, read_noise=4.0, dtype="uint16")
-"""So many photons that a noisy image's correlation with the noiseless is 0.98: a denoised movie."""
+DETECTOR = Camera(photons=150.0, gain=4.0, offset=100.0, read_noise=4.0, dtype="uint16")
+"""So many photons that a noisy image's correlation with the noiseless is 0.99: a denoised movie."""
 
 _COLORS = ("00FF00", "FF0000", "0000FF", "00FFFF", "FF00FF", "FFFF00")
 
@@ -66,15 +66,15 @@ class Neurons:
 
     diameter_px: float = 16.0
     diameter_spread: float = 0.10
-    spacing_px: float = 17.2
+    spacing_px: float = 18.5
     jitter: float = 0.18
-    nucleus: float = 0.64
+    nucleus: float = 0.68
     eccentricity: float = 0.07
     wobble: float = 0.16
-    baseline_spread: float = 0.35
+    baseline_spread: float = 0.30
     expression_spread: float = 0.2
     expression_px: float = 150.0
-    vacant: float = 0.12
+    vacant: float = 0.05
     vacant_px: float = 50.0
 
     @property
@@ -141,13 +141,15 @@ class Calcium:
     each shows other cells.  With more than one channel the first is GCaMP
     and the others are static markers that a random half of the cells
     express in the same compartment.  `texture` is the standard deviation of
-    the logarithm of the indicator's density.
+    the logarithm of the indicator's density.  The nucleus shines at 0.4 of
+    the cytosol: an optical section is thicker than half a cell, so cytosol
+    above and below it is seen through it, as in light-sheet recordings.
     """
 
     neurons: Neurons = Neurons()
-    texture: float = 0.22
+    texture: float = 0.12
     gcamp: Gcamp = field(default_factory=Gcamp)
-    cytosolic: Contrast = Contrast(cytosol=1.0, nucleus=0.12, neuropil=0.40)
+    cytosolic: Contrast = Contrast(cytosol=1.0, nucleus=0.40, neuropil=0.25)
     nuclear: Contrast = Contrast(cytosol=0.08, nucleus=1.0, neuropil=0.12)
     blur: Blur = CONFOCAL
     camera: Camera = DETECTOR

@@ -74,7 +74,7 @@ def test_the_training_domains_show_different_scenes(tmp_path: Path) -> None:
         return float(np.corrcoef(a, b)[0, 1])
 
     assert abs(correlation("train")) < 0.08
-    assert correlation("test") < -0.1
+    assert correlation("test") > 0.1
 
 
 @pytest.mark.parametrize(("task", "channels"), [("calcium", None), ("calcium", 2), ("he", None)])
