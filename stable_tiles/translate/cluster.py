@@ -70,7 +70,9 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
 def _quiet_workers() -> dict[str, Any]:
     """Worker processes must be told before they start, and log nothing of their own."""
     key = "distributed.nanny.pre-spawn-environ"
-    return {key: {**dask.config.get(key), "DASK_LOGGING__DISTRIBUTED": _LOUDNESS}}
+    # Threads that wait spin no longer than they must: other workers share the cores.
+    own = {"DASK_LOGGING__DISTRIBUTED": _LOUDNESS, "OMP_WAIT_POLICY": "PASSIVE"}
+    return {key: {**dask.config.get(key), **own}}
 
 
 def _dismiss(cluster: Any) -> None:

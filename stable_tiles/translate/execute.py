@@ -7,7 +7,9 @@ flight at a time, so that a plan of any size costs the scheduler nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,25 +34,39 @@ Result = Receipt | Failure | None
 """What came of a region; None is a sign of life."""
 
 
-def execute(
-    job: Job, regions: Iterable[Region], hardware: Hardware, resources: Resources
-) -> Iterator[Result]:
-    """Make regions and yield what came of each, in any order, with signs of life between."""
+Crew = Callable[[Job, Iterable[Region]], Iterator[Result]]
+"""Makes regions and yields what came of each, in any order, with signs of life between."""
+
+
+@contextmanager
+def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
+    """Whoever makes the regions: this process, or the workers of a cluster.
+
+    Raises
+    ------
+    InputError
+        If the cluster that was asked for cannot be reached.
+    """
     if resources.workers == 0 and not (hardware.scheduler or hardware.slurm):
-        for region in regions:
-            yield make_region(job, region)
+        yield _alone
         return
     from stable_tiles.translate.cluster import connected
 
     with connected(hardware, resources) as client:
-        yield from _stream(client, job, iter(regions))
+        yield partial(_stream, client)
 
 
-def _stream(client: Any, job: Job, regions: Iterator[Region]) -> Iterator[Result]:
+def _alone(job: Job, regions: Iterable[Region]) -> Iterator[Result]:
+    for region in regions:
+        yield make_region(job, region)
+
+
+def _stream(client: Any, job: Job, regions: Iterable[Region]) -> Iterator[Result]:
+    waiting = iter(regions)
     workers = max(1, len(client.scheduler_info()["workers"]))
     pending: dict[Any, Region] = {}
     while True:
-        for region in islice(regions, WINDOW * workers - len(pending)):
+        for region in islice(waiting, WINDOW * workers - len(pending)):
             name = "region-" + "-".join(map(str, region.start))
             pending[client.submit(make_region, job, region, key=name)] = region
         if not pending:

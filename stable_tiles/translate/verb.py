@@ -13,7 +13,7 @@ from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
-from stable_tiles.translate.execute import execute
+from stable_tiles.translate.execute import Crew, crew
 from stable_tiles.translate.options import TranslateOptions
 from stable_tiles.translate.output import begin, carried_nifti, refuse_target, seal, sealing
 from stable_tiles.translate.prepare import Work, prepare
@@ -73,10 +73,15 @@ def translate(
     if options.dry_run:
         return replace(planned(work), dry_run=True)
     refuse_target(work.target, options)
-    done = {receipt.region for receipt in begin(work, options)}
     started = time.perf_counter()
-    mine = _own_regions(work, options)
-    tally = _work(work, options, [region for region in mine if region not in done], progress)
+    try:
+        with crew(options.hardware, work.resources) as workers:
+            done = {receipt.region for receipt in begin(work, options)}
+            mine = _own_regions(work, options)
+            left = [region for region in mine if region not in done]
+            tally = _work(work, workers, left, progress)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: run the same command with --resume to go on") from None
     execution = time.perf_counter() - started
     with sealing(work) as receipts:
         now = time.perf_counter() - began
@@ -96,27 +101,19 @@ def _own_regions(work: Work, options: TranslateOptions) -> Sequence[Region]:
     return work.plan.regions[i - 1 :: n]
 
 
-def _work(
-    work: Work, options: TranslateOptions, mine: Sequence[Region], progress: Progress
-) -> Tally:
+def _work(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> Tally:
     """Make regions, whatever order they finish in."""
     tally, failures, finished = Tally(), [], 0
-    progress("regions", 0, len(mine))
-    try:
-        for result in execute(work.job, mine, options.hardware, work.resources):
-            if isinstance(result, Failure):
-                failures.append(result)
-            elif isinstance(result, Receipt):
-                tally.add(result)
-            finished += result is not None
-            progress("regions", finished, len(mine))
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted after {finished} of {len(mine)} regions: "
-            "run the same command with --resume to go on"
-        ) from None
+    progress("regions", 0, len(left))
+    for result in workers(work.job, left):
+        if isinstance(result, Failure):
+            failures.append(result)
+        elif isinstance(result, Receipt):
+            tally.add(result)
+        finished += result is not None
+        progress("regions", finished, len(left))
     if failures:
-        raise WorkFailed(_explain(failures, len(mine)))
+        raise WorkFailed(_explain(failures, len(left)))
     return tally
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from stable_tiles.errors import (
@@ -33,7 +35,7 @@ from tests.translate.scenes import (
 )
 
 
-def everything(path: Path) -> np.ndarray:  # type: ignore[type-arg]  # any dtype
+def everything(path: Path) -> npt.NDArray[Any]:
     image = open_image(path)
     t, _, z, y, x = image.shape
     return image.read(Region.whole((t, z, y, x)))

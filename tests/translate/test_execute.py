@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stable_tiles.errors import InputError
+from stable_tiles.image.writer import partial_folder
+from stable_tiles.ledger import Ledger
+from stable_tiles.translate import cluster
+from stable_tiles.translate.options import Hardware, StoreOptions
+from stable_tiles.translate.verb import translate
+from tests.translate.scenes import array_files, noise, options, save_image, save_model
+
+COMMAND = (sys.executable, "-c", "from stable_tiles_cli.main import main; main()", "translate")
+CUT = ("--chunk", "64", "--shard", "64", "--tile", "160")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, a store, and its translation in one process without interruption."""
+    made = tmp_path_factory.mktemp("execute")
+    save_model(made / "run")
+    save_image(made / "a.zarr", noise(1, 1, 1, 300, 420), "yx")
+    started = subprocess.run(
+        [*COMMAND, "a.zarr", "whole.zarr", "--model", "run", "--workers", "0", *CUT],
+        cwd=made,
+        capture_output=True,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    return made
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a translation, and come back when it has finished three regions."""
+    process = subprocess.Popen(
+        [*COMMAND, "a.zarr", target, "--model", "run", *CUT, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    ledger = Ledger(partial_folder(folder / target))
+    while len(ledger.receipts()) < 3 and process.poll() is None:
+        time.sleep(0.02)
+    return process
+
+
+def test_two_worker_processes_write_the_same_bytes_as_one_process(folder: Path) -> None:
+    chosen = options(
+        folder / "run",
+        tile=160,
+        hardware=Hardware(gpus=0, workers=2),
+        store=StoreOptions(chunk=64, shard=64),
+    )
+    seen: list[tuple[int, int]] = []
+    report = translate(
+        folder / "a.zarr",
+        folder / "two.zarr",
+        chosen,
+        lambda what, done, total: seen.append((done, total)),
+    )
+    assert array_files(folder / "two.zarr") == array_files(folder / "whole.zarr")
+    assert report.workers == 2
+    assert seen[-1] == (35, 35)
+    assert report.peak_rss_bytes > 0
+
+
+def test_a_killed_translation_resumes_to_the_same_bytes(
+    folder: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    process = start(folder, "killed.zarr", "--workers", "0")
+    processes.append(process)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(10) == -signal.SIGKILL
+    assert not (folder / "killed.zarr").exists()
+    done = subprocess.run(
+        [*COMMAND, "a.zarr", "killed.zarr", "--model", "run", "--workers", "0", "--resume", *CUT],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert array_files(folder / "killed.zarr") == array_files(folder / "whole.zarr")
+
+
+def test_a_translation_on_workers_stops_within_ten_seconds_and_resumes_to_the_same_bytes(
+    folder: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    process = start(folder, "stopped.zarr", "--workers", "1")
+    processes.append(process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert workers
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 130
+    assert process.stderr is not None
+    lines = process.stderr.read().decode().splitlines()
+    assert lines[-1].startswith("Error: interrupted: ")
+    _, alive = psutil.wait_procs(workers, timeout=5)
+    assert not alive
+    chosen = options(
+        folder / "run",
+        tile=160,
+        resume=True,
+        store=StoreOptions(chunk=64, shard=64),
+    )
+    report = translate(folder / "a.zarr", folder / "stopped.zarr", chosen)
+    assert report.resumed_regions >= 3
+    assert array_files(folder / "stopped.zarr") == array_files(folder / "whole.zarr")
+
+
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "none.json"])
+def test_a_scheduler_that_is_not_there_is_refused_in_one_line(
+    folder: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    chosen = options(folder / "run", hardware=Hardware(scheduler=scheduler))
+    with pytest.raises(InputError, match=f"--scheduler {scheduler}") as caught:
+        translate(folder / "a.zarr", folder / "none.zarr", chosen)
+    assert "\n" not in str(caught.value)
+    assert not partial_folder(folder / "none.zarr").exists()
