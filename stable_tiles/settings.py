@@ -125,6 +125,9 @@ class TrainingSettings(Section):
 
     steps: int = Field(100_000, ge=1)
     learning_rate: float = Field(3e-4, gt=0)
+    discriminator_learning_rate: float | None = Field(
+        None, gt=0, description="of the discriminators, where it differs"
+    )
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
         0.9,
@@ -154,8 +157,9 @@ class Settings(Section):
     def _patch_fits_network(self) -> Settings:
         stride = 2 ** (len(self.network.widths) - 1)
         if self.data.patch % stride:
+            levels = len(self.network.widths)
             raise ValueError(
-                f"data.patch {self.data.patch} must be a multiple of {stride} for {len(self.network.widths)} widths"
+                f"data.patch {self.data.patch} must be a multiple of {stride} for {levels} widths"
             )
         return self
 

@@ -42,7 +42,7 @@ class Stable:
         self.generator = generator.to(device)
         self.critic_a, self.critic_b = critic_a.to(device), critic_b.to(device)
         self.optimizers = {
-            name: _optimizer(module, settings.training, device)
+            name: _optimizer(module, settings.training, _rate(name, settings.training), device)
             for name, module in self._trained().items()
         }
 
@@ -156,12 +156,17 @@ class _Pass(NamedTuple):
         )
 
 
+def _rate(name: str, training: TrainingSettings) -> float:
+    own = training.discriminator_learning_rate
+    return training.learning_rate if own is None or name == "generator" else own
+
+
 def _optimizer(
-    module: nn.Module, training: TrainingSettings, device: torch.device
+    module: nn.Module, training: TrainingSettings, rate: float, device: torch.device
 ) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         module.parameters(),
-        lr=training.learning_rate,
+        lr=rate,
         betas=training.betas,
         weight_decay=training.weight_decay,
         fused=device.type in {"cpu", "cuda"},
