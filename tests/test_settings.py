@@ -1,5 +1,6 @@
 """Settings: what a config may say, and what a wrong one is told."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ def _written(tree: dict[str, Any], path: str = "") -> set[str]:
 def test_a_config_ships_for_every_task_and_for_the_demo() -> None:
     paper = {"calcium", "dapi", "he", "mri", "penicillium", "planaria"}
     assert set(CONFIGS) >= paper | {"smoke"}
+
+
+def test_every_config_travels_in_the_wheel() -> None:
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["stable_tiles_configs"]
+    packed = {file.stem for pattern in patterns for file in (root / "configs").glob(pattern)}
+    assert packed == set(CONFIGS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
