@@ -26,7 +26,7 @@ from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.job import Forward
-from stable_tiles.translate.options import Direction, Hardware, TranslateOptions
+from stable_tiles.translate.options import Device, Direction, Hardware, TranslateOptions
 from stable_tiles.translate.pixels import Intensity
 from stable_tiles.translate.render import Renderer, Sheet
 
@@ -82,7 +82,7 @@ def check(
     run: str | Path | None = None,
     source: str | Path | None = None,
     *,
-    direction: Direction = "a2b",
+    direction: str = "a2b",
     device: str = "auto",
     progress: Progress = silent,
 ) -> CheckReport:
@@ -108,17 +108,18 @@ def check(
     """
     options = TranslateOptions(
         model=None if run is None else Path(run),
-        direction=direction,
-        hardware=Hardware(cast(Any, device), workers=0),
+        direction=cast(Direction, direction),
+        hardware=Hardware(cast(Device, device), workers=0),
     )
+    way = options.direction
     resources = find_resources(options.hardware)
     model = load_model(find_run(options.model, os.environ, Path.cwd()))
-    reach = model.reach(direction)
+    reach = model.reach(way)
     halo = BLEND_HALO if reach is None else reach
     tiling = Tiling(CORE + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
     planes = _sample(model, source, options, tiling.tile + (TILES - 1) * CORE + 1)
     forward = Forward(resources.device, "32", False, 1, resources.threads)
-    network = TileNetwork(model, direction, forward)
+    network = TileNetwork(model, way, forward)
     grid, tiled = _tiled(planes, tiling, network, progress)
     whole = network.translate(torch.from_numpy(planes)).cpu().numpy()
     return CheckReport(
@@ -136,6 +137,10 @@ def check(
 def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
     """Mean gradient across borders of tiles divided by that elsewhere.
 
+    Borders lie on the network's stride, where upsampling has a texture of its
+    own, and away from the image's edges, where zero padding has one; so they
+    are compared with steps on the stride and a halo away from the edges.
+
     Parameters
     ----------
     planes : array, (n, c, y, x)
@@ -150,12 +155,15 @@ def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
     """
     at_borders: list[npt.NDArray[Any]] = []
     elsewhere: list[npt.NDArray[Any]] = []
+    stride, halo = grid.tiling.stride, grid.tiling.halo
     for axis, cells in ((-2, grid.rows), (-1, grid.columns)):
         steps = np.moveaxis(np.abs(np.diff(planes, axis=axis)), axis, 0)
         border = np.zeros(len(steps), bool)
         border[[cell.start - 1 for cell in cells[1:]]] = True
+        position = np.arange(1, len(steps) + 1)
+        inside = (position >= halo) & (position <= len(steps) - halo) & (position % stride == 0)
         at_borders.append(steps[border].ravel())
-        elsewhere.append(steps[~border].ravel())
+        elsewhere.append(steps[inside & ~border].ravel())
     across, within = (np.concatenate(parts) for parts in (at_borders, elsewhere))
     if across.size == 0 or not within.any():
         return 1.0

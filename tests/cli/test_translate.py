@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from stable_tiles_cli.main import main
 
 from stable_tiles.image.store import open_image
-from stable_tiles_cli.main import main
 from tests.translate.scenes import noise, save_image, save_model
 
 KEYS = {
