@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import zarr
 
 from stable_tiles.errors import (
     FingerprintMismatch,
@@ -298,3 +299,24 @@ def test_instance_norm_takes_whole_planes_and_refuses_those_that_do_not_fit(
     assert report.norm == "exact"
     with pytest.raises(ModelError, match="--norm dense"):
         translate(tmp_path / "a.zarr", tmp_path / "c.zarr", options(run, norm="dense"))
+
+
+def test_a_nifti_header_travels_with_a_whole_image_and_not_with_a_part(
+    tmp_path: Path, run: Path
+) -> None:
+    save_image(tmp_path / "a.zarr", noise(1, 1, 3, 70, 80), "zyx")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    group.create_array("nifti", data=(np.arange(348) % 256).astype(np.uint8))
+    stored = dict(group.attrs)
+    own = stored["stable_tiles"]
+    assert isinstance(own, dict)
+    group.attrs["stable_tiles"] = own | {"nifti": {"affine": [[1.0]]}}
+    translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
+    made = open_image(tmp_path / "b.zarr")
+    assert made.attributes["nifti"] == {"affine": [[1.0]]}
+    header = zarr.open_group(tmp_path / "b.zarr", mode="r")["nifti"]
+    assert isinstance(header, zarr.Array)
+    assert np.array_equal(header[...], np.arange(348) % 256)
+    part = options(run, select=Selection(z=(0, 2)))
+    translate(tmp_path / "a.zarr", tmp_path / "c.zarr", part)
+    assert "nifti" not in open_image(tmp_path / "c.zarr").attributes

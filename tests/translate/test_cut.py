@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from stable_tiles.errors import InputError, ModelError
+from stable_tiles.model import Model
+from stable_tiles.networks.translator import Translator
+from stable_tiles.region import Region
+from stable_tiles.settings import NetworkSettings
+from stable_tiles.tiling.plan import plan_regions
+from stable_tiles.translate.cut import Sizes, choose_tilings, half_reaches, whole_reach
+from stable_tiles.translate.forward import bytes_per_pixel
+from stable_tiles.translate.options import TranslateOptions
+from tests.translate.scenes import TINY, domain
+
+LARGE = Sizes((16384, 16384), (4096, 4096))
+DEFAULTS = TranslateOptions()
+
+
+def model_of(settings: NetworkSettings) -> Model:
+    return Model(Translator(1, 1, settings), settings, {"a": domain(1), "b": domain(1)}, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "most"),
+    [
+        (NetworkSettings(widths=(8, 16, 32), features=8, norm="none"), 1.10),
+        (NetworkSettings(widths=(32, 64, 128, 256), features=3), 1.30),
+    ],
+    ids=["three levels", "four levels"],
+)
+def test_by_default_large_planes_cost_little_extra_in_less_than_four_gibibytes(
+    settings: NetworkSettings, most: float
+) -> None:
+    tilings = choose_tilings(model_of(settings), DEFAULTS, LARGE, "cpu")
+    output = Region.whole((1, 1, *LARGE.plane))
+    side = (1, 1, *LARGE.region)
+    plan = plan_regions(tilings, LARGE.plane, output, list(output.divide(side)), side)
+    assert plan.redundancy <= most
+    tile = max(map(plan.cut.largest_tile, plan.regions))
+    reads = plan.cut.reads(plan.largest_region).size * (3 + 4 * settings.features)
+    assert tile * bytes_per_pixel(settings) + reads + 2**29 < 4 * 2**30
+
+
+def test_the_halves_of_a_network_reach_at_least_as_far_as_the_whole() -> None:
+    for settings in (TINY, NetworkSettings(widths=(4, 8, 8), norm="none")):
+        model = model_of(settings)
+        halves, whole = half_reaches(model, "a2b"), whole_reach(model, "a2b", errors=False)
+        assert halves is not None
+        assert whole is not None
+        assert sum(halves) >= whole
+
+
+def test_errors_need_the_way_back_too_and_one_pass() -> None:
+    model = model_of(TINY)
+    last, first = choose_tilings(model, TranslateOptions(confidence=True), LARGE, "cpu")
+    assert first is None
+    there, back = model.reach("a2b"), model.reach("b2a")
+    assert there is not None
+    assert back is not None
+    assert last.halo == there + back
+
+
+def test_a_feature_map_of_lower_resolution_is_made_in_one_pass() -> None:
+    settings = NetworkSettings(widths=(4, 8), features=2, feature_scale=4)
+    model = model_of(settings)
+    last, first = choose_tilings(model, DEFAULTS, LARGE, "cpu")
+    assert (first, last.halo) == (None, model.reach("a2b"))
+
+
+def test_a_halo_below_the_reach_is_taken_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="--halo 4 is below the network's reach"):
+        last, first = choose_tilings(model_of(TINY), TranslateOptions(halo=4), LARGE, "cpu")
+    assert (last.halo, first) == (4, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        choose_tilings(model_of(TINY), TranslateOptions(halo=100), LARGE, "cpu")
+
+
+def test_instance_norm_on_planes_beyond_one_tile_is_refused_with_a_way_out() -> None:
+    model = model_of(NetworkSettings(widths=(4, 8), features=2, norm="instance"))
+    with pytest.raises(ModelError, match="--region"):
+        choose_tilings(model, DEFAULTS, LARGE, "cpu")
+    small = Sizes((300, 200), (128, 128))
+    last, _ = choose_tilings(model, DEFAULTS, small, "cpu")
+    assert (last.tile, last.halo) == (300, 300)
+
+
+def test_a_tile_below_both_halos_is_refused_when_it_is_planned() -> None:
+    tilings = choose_tilings(model_of(TINY), TranslateOptions(tile=20), LARGE, "cpu")
+    output = Region.whole((1, 1, 500, 500))
+    with pytest.raises(InputError, match="--tile"):
+        plan_regions(tilings, (500, 500), output, [output], (1, 1, 500, 500))
