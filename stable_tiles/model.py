@@ -15,67 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from stable_tiles.domain import Domain
 from stable_tiles.errors import ModelError, RunNotFound, SettingsError
-from stable_tiles.intensity import Normalizer
-from stable_tiles.networks.translator import Direction, DomainName, Translator, domains
-from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.model_document import FORMAT_VERSION, Document, DomainDocument, read_document
+from stable_tiles.networks.translator import Direction, Translator, domains
+from stable_tiles.settings import NetworkSettings
 
-FORMAT_VERSION = 1
-"""Version of the two files' layout; readers refuse newer ones."""
+__all__ = ["DOCUMENT", "WEIGHTS", "Domain", "Model", "load_model"]
 
 WEIGHTS, DOCUMENT = "model.safetensors", "model.json"
-MAX_DOCUMENT_BYTES = 16_000_000
-
-
-@dataclass(frozen=True)
-class Domain:
-    """One modality: its channels, and how its pixels become network units.
-
-    Parameters
-    ----------
-    channels : int
-        Number of channels of its images.
-    channel_names : tuple of str
-        One a channel.
-    dtype : str
-        Pixels' numpy dtype, such as ``uint16``.
-    normalizer : Normalizer
-        The physical range that maps to 0..1.
-    normalization : Normalization
-        How the range of a new image is found.
-    colors : tuple of str
-        RRGGBB, one a channel.
-    pixel_size_um : float or None
-        Side of a pixel in micrometres where known.
-
-    Raises
-    ------
-    ValueError
-        If names, colours or the normalizer do not fit the channels.
-    """
-
-    channels: int
-    channel_names: tuple[str, ...]
-    dtype: str
-    normalizer: Normalizer
-    normalization: Normalization
-    colors: tuple[str, ...]
-    pixel_size_um: float | None = None
-
-    def __post_init__(self) -> None:
-        counts = (len(self.channel_names), len(self.colors))
-        if counts != (self.channels, self.channels):
-            raise ValueError(
-                f"{self.channels} channels have {counts[0]} names, {counts[1]} colours"
-            )
-        if len(self.normalizer.low) not in {1, self.channels}:
-            raise ValueError(f"{len(self.normalizer.low)} ranges for {self.channels} channels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +101,12 @@ class Model:
             for name, tensor in self.network.state_dict().items()
         }
         weights = save_tensors(state)
-        document = _Document(
+        document = Document(
             format_version=FORMAT_VERSION,
             network=self.settings,
             domains={
-                "a": _DomainDocument.of(self.domains["a"]),
-                "b": _DomainDocument.of(self.domains["b"]),
+                "a": DomainDocument.of(self.domains["a"]),
+                "b": DomainDocument.of(self.domains["b"]),
             },
             stride=self.stride,
             reach={"a2b": self.reach("a2b"), "b2a": self.reach("b2a")},
@@ -189,7 +142,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     if not (folder / DOCUMENT).is_file():
         what = f"has no {DOCUMENT}" if folder.is_dir() else "is not a folder"
         raise RunNotFound(f"no model at {folder}: it {what}; name a folder that train has written")
-    document = _read_document(folder / DOCUMENT)
+    document = read_document(folder / DOCUMENT)
     network = _build(document, folder)
     network.load_state_dict(_read_weights(folder / WEIGHTS, document.weights_sha256, network))
     return Model(
@@ -200,87 +153,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     )
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _DomainDocument(_Record):
-    """A `Domain` as JSON."""
-
-    channels: int = Field(ge=1, le=4096)
-    channel_names: tuple[str, ...]
-    colors: tuple[str, ...]
-    dtype: str
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    normalization: Normalization
-    pixel_size_um: float | None
-
-    @classmethod
-    def of(cls, domain: Domain) -> _DomainDocument:
-        return cls(
-            channels=domain.channels,
-            channel_names=domain.channel_names,
-            colors=domain.colors,
-            dtype=domain.dtype,
-            low=domain.normalizer.low,
-            high=domain.normalizer.high,
-            normalization=domain.normalization,
-            pixel_size_um=domain.pixel_size_um,
-        )
-
-    def domain(self) -> Domain:
-        return Domain(
-            channels=self.channels,
-            channel_names=self.channel_names,
-            dtype=self.dtype,
-            normalizer=Normalizer(self.low, self.high),
-            normalization=self.normalization,
-            colors=self.colors,
-            pixel_size_um=self.pixel_size_um,
-        )
-
-
-class _Document(_Record):
-    """What ``model.json`` holds; reach, stride and bounds are there to be read by people."""
-
-    format_version: int
-    network: NetworkSettings
-    domains: dict[DomainName, _DomainDocument]
-    stride: int
-    reach: dict[Direction, int | None]
-    offset_bounds: dict[str, float]
-    weights_sha256: str
-    provenance: dict[str, Any]
-
-
-def _read_document(path: Path) -> _Document:
-    if path.stat().st_size > MAX_DOCUMENT_BYTES:
-        raise ModelError(f"{path} is larger than {MAX_DOCUMENT_BYTES} bytes: not a model")
-    try:
-        tree = json.loads(path.read_bytes())
-        version = tree["format_version"]
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise ModelError(
-                f"{path} has format {version}, newer than {FORMAT_VERSION}: update stable-tiles"
-            )
-        document = _Document.model_validate(tree)
-        for entry in document.domains.values():
-            entry.domain()
-        if set(document.domains) != {"a", "b"}:
-            raise ValueError("the domains are not a and b")
-    except ModelError:
-        raise
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{path} is damaged: {where}: {first['msg']}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged: {' '.join(str(error).split())}") from None
-    return document
-
-
-def _build(document: _Document, folder: Path) -> Translator:
+def _build(document: Document, folder: Path) -> Translator:
     """The network with fresh weights, in memory once its size is known to fit the file's."""
     channels = document.domains["a"].channels, document.domains["b"].channels
     try:

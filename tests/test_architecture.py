@@ -16,9 +16,9 @@ PACKAGE = ROOT / "stable_tiles"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "region", "axes", "progress", "settings", "intensity", "provenance"},
+    {"errors", "region", "axes", "progress", "settings", "intensity", "provenance", "domain"},
     {"image", "tiling", "networks", "ledger"},
-    {"methods", "model", "official"},
+    {"methods", "model", "model_document", "official"},
     {"convert", "train", "translate", "evaluate", "simulate", "check", "info"},
     {"demo", "benchmark"},
 )

@@ -33,7 +33,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
     -------
     Tensor, (n, out, h', w'), channels-last in memory
     """
-    if x.device.type != "cpu" or not torch._C._has_mkldnn:
+    known = torch._C._has_mkldnn and x.dtype in {torch.float32, torch.bfloat16}
+    if x.device.type != "cpu" or not known:
         return functional.conv2d(x, weight, bias, padding=padding)
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")

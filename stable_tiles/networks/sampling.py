@@ -64,13 +64,21 @@ def _sample_rows(table: Tensor, displacement: Tensor, top: int, height: int) -> 
     image = (count(0, n) * height).view(n, 1, 1, 1, 1, 1)
     x_taps = [at.clamp(0, width - 1).mul_(groups).add_(group) for at in (left, left + 1)]
     y_taps = [at.clamp(0, height - 1).add_(image).mul_(width * groups) for at in (upper, upper + 1)]
-    index = torch.stack([y + x for y in y_taps for x in x_taps], dim=-1)
-    weight = torch.stack(
-        [y * x for y in (1 - y_weight, y_weight) for x in (1 - x_weight, x_weight)], dim=-1
+    index = _interleave([y + x for y in y_taps for x in x_taps])
+    weight = _interleave(
+        [y * x for y in (1 - y_weight, y_weight) for x in (1 - x_weight, x_weight)]
     )
     return functional.embedding_bag(
         index.view(-1, 4), table, per_sample_weights=weight.view(-1, 4), mode="sum"
     )
+
+
+def _interleave(parts: list[Tensor]) -> Tensor:
+    """The parts along a new last axis, as `torch.stack` gives but several times as fast."""
+    whole = parts[0].new_empty(*parts[0].shape, len(parts))
+    for number, part in enumerate(parts):
+        whole[..., number] = part
+    return whole
 
 
 def sample_for_training(x: Tensor, displacement: Tensor) -> Tensor:
