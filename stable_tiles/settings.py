@@ -118,6 +118,9 @@ class LossSettings(Section):
     cycle: Weight = 5.0
     cycle_growth_steps: int | None = Field(None, ge=1, description="sigmoid growth over N steps")
     stop_gradient: Literal["official", "symmetric", "none"] = "official"
+    equivariant: bool = Field(
+        False, description="turn translations at random before they are translated back"
+    )
 
 
 class TrainingSettings(Section):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stable_tiles.methods.losses import distance, growth, information, least_squares
+from stable_tiles.methods.symmetry import draw, turn
 from stable_tiles.networks.discriminator import PatchDiscriminator
 from stable_tiles.networks.translator import Translator
 from stable_tiles.settings import Settings, TrainingSettings
@@ -61,7 +62,7 @@ class Stable:
             if not module.training:
                 module.train()
         with self._precision():
-            passed = _Pass.of(self.generator, a, b)
+            passed = _Pass.of(self.generator, a, b, self._symmetry(step))
             on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)
         losses = self._generator_losses(passed, on_fake_a, on_fake_b, step)
         self._advance("generator", losses["total"], retain_graph=True)
@@ -122,6 +123,11 @@ class Stable:
         )
         optimizer.step()
 
+    def _symmetry(self, step: int) -> int:
+        """How translations are turned before they are translated back; 0 is not at all."""
+        chosen = self.settings.losses.equivariant
+        return draw(self.settings.training.seed, step) if chosen else 0
+
     def _precision(self) -> torch.autocast:
         wanted = self.settings.training.precision
         on_gpu = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -139,20 +145,21 @@ class _Pass(NamedTuple):
     cycle: Tensor
 
     @classmethod
-    def of(cls, generator: Translator, a: Tensor, b: Tensor) -> _Pass:
+    def of(cls, generator: Translator, a: Tensor, b: Tensor, symmetry: int) -> _Pass:
         size_a, size_b = (a.shape[2], a.shape[3]), (b.shape[2], b.shape[3])
         feature_a, feature_b = generator.encode(a, "a"), generator.encode(b, "b")
         fake_b = generator.decode(feature_a, "b", size_a)
         fake_a = generator.decode(feature_b, "a", size_b)
-        again_a, again_b = generator.encode(fake_b, "b"), generator.encode(fake_a, "a")
+        again_a = generator.encode(turn(fake_b, symmetry), "b")
+        again_b = generator.encode(turn(fake_a, symmetry), "a")
         back_a = generator.decode(again_a, "a", size_a)
         back_b = generator.decode(again_b, "b", size_b)
         return cls(
             fake_a,
             fake_b,
-            (feature_a, again_a),
-            (feature_b, again_b),
-            distance(back_a, a) + distance(back_b, b),
+            (turn(feature_a, symmetry), again_a),
+            (turn(feature_b, symmetry), again_b),
+            distance(back_a, turn(a, symmetry)) + distance(back_b, turn(b, symmetry)),
         )
 
 
