@@ -80,19 +80,23 @@ def translate(
             mine = _own_regions(work, options)
             left = [region for region in mine if region not in done]
             tally = _work(work, workers, left, progress)
+        execution = time.perf_counter() - started
+        report = reported(work, tally, (time.perf_counter() - began, execution))
+        report = _seal(work, options, replace(report, resumed_regions=len(mine) - len(left)))
     except KeyboardInterrupt:
         raise Interrupted("interrupted: run the same command with --resume to go on") from None
-    execution = time.perf_counter() - started
+    seconds = time.perf_counter() - began
+    return replace(report, seconds=seconds, megapixels_per_second=report.megapixels / seconds)
+
+
+def _seal(work: Work, options: TranslateOptions, report: TranslateReport) -> TranslateReport:
+    """Finish the output, unless other parts are still at work."""
     with sealing(work) as receipts:
-        now = time.perf_counter() - began
-        report = reported(work, tally, (now, execution))
-        report = replace(report, resumed_regions=len(done.intersection(mine)))
         if receipts is None:
             return report
         report = replace(report, clipped_fraction=clipped_fraction(work, receipts), complete=True)
         seal(work, _attributes(work, options, report), overwrite=options.overwrite)
-    seconds = time.perf_counter() - began
-    return replace(report, seconds=seconds, megapixels_per_second=report.megapixels / seconds)
+    return report
 
 
 def _own_regions(work: Work, options: TranslateOptions) -> Sequence[Region]:
