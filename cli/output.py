@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, TextIO, TypeVar
 
 import click
@@ -126,24 +126,39 @@ def _log(verbose: bool) -> None:
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
+@dataclass
+class _Count:
+    """One thing that is counted: since when, from where, and of how many."""
+
+    since: float
+    first: int
+    total: int
+
+    def rate(self, now: float, done: int) -> float:
+        """Done a second, so far."""
+        return (done - self.first) / (now - self.since) if now > self.since else 0.0
+
+
 class _Meter:
     """Rate, done and time left: a live bar on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._started: dict[str, tuple[float, int]] = {}
+        self._counts: dict[str, _Count] = {}
         self._shown = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        since, first = self._started.setdefault(what, (now, done))
+        count = self._counts.get(what)
+        if count is None or count.total != total or done < count.first:
+            count = self._counts[what] = _Count(now, done, total)
         finished = done >= total
         if not finished and now - self._shown < (_BAR_EVERY_S if self._live else LINE_EVERY_S):
             return
         self._shown = now
-        rate = (done - first) / (now - since) if now > since else 0.0
+        rate = count.rate(now, done)
         left = f", {_clock((total - done) / rate)} left" if rate > 0 and not finished else ""
-        line = f"{what}: {done}/{total} ({rate:.3g}/s{left})"
+        line = f"{what}: {done}/{total}" + (f" ({rate:.3g}/s{left})" if rate > 0 else "")
         if not self._live:
             click.echo(line, err=True)
             return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
 )
 @click.option("--direction", default="a2b", show_default=True, metavar="a2b|b2a")
-@click.option("--part", metavar="I/N", help="Only every N-th region, from the I-th (1 to N).")
+@click.option("--part", metavar="I/N", help="Only every N-th region, from the I-th (0 to N-1).")
 @click.option("--gpus", type=int, metavar="N", help="GPUs; 0 is the CPU  [default: all]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
 @click.option(

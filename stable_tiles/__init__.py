@@ -28,7 +28,7 @@ _HOME = {
     "translate": "stable_tiles.translate.verb",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - one list of names, in _HOME
 
 
 def __getattr__(name: str) -> Any:

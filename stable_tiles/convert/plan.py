@@ -15,7 +15,7 @@ from stable_tiles.image.ngff import Channel
 from stable_tiles.image.sources.segments import RECENT_BYTES
 from stable_tiles.image.sources.source import Description, SourceWarning
 from stable_tiles.image.sources.units import space_unit
-from stable_tiles.image.writer import ImageSpec
+from stable_tiles.image.spec import ImageSpec
 
 MAX_DEFAULT_WORKERS = 4
 """Threads by default: the disk is busy with fewer, and each holds a region."""

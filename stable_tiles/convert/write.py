@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Lock
 
 from stable_tiles.convert.plan import ConvertPlan
-from stable_tiles.image.shards import region_files
 from stable_tiles.image.sources.source import Source
 from stable_tiles.image.writer import ImageWriter
 from stable_tiles.intensity import Histogram
@@ -45,13 +44,8 @@ class RegionTask:
         """Convert one region."""
         block = self._source.read(region)
         if region not in self._written:
-            store = self._writer.store
-            files = region_files(self._writer.spec, region)
-            for file in files:
-                # A shard at the image's edge is merged with what lies there, which may be torn.
-                (store / file).unlink(missing_ok=True)
-            self._writer.write(region, block)
-            self._ledger.record(Receipt.of(region, store, files, {}))
+            files = self._writer.write(region, block)
+            self._ledger.record(Receipt.of(region, self._writer.store, files, {}))
         with self._lock:
             self.histogram.update(block)
 

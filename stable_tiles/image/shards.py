@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from stable_tiles.image.writer import ImageSpec
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.region import Region
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,52 +19,15 @@ import numpy.typing as npt
 import zarr
 
 from stable_tiles import __version__
-from stable_tiles.axes import Axes
-from stable_tiles.errors import InputError, OutputExists
-from stable_tiles.image.codec import DEFAULT_CODEC, Codec
-from stable_tiles.image.layout import Layout, Level
-from stable_tiles.image.ngff import RGB_COLORS, Channel, Multiscale, Version, describe
+from stable_tiles.errors import OutputExists
+from stable_tiles.image.layout import Level
+from stable_tiles.image.ngff import RGB_COLORS, Multiscale, describe
 from stable_tiles.image.pyramid import halve, nearest
+from stable_tiles.image.shards import region_files
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import ATTRIBUTE, PARTIAL
 from stable_tiles.intensity import Histogram, dtype_range
 from stable_tiles.region import Region
-
-
-@dataclass(frozen=True)
-class ImageSpec:
-    """What a store will look like.
-
-    Parameters
-    ----------
-    axes : Axes
-        The axes that exist, with scale and unit.
-    layout : Layout
-        Shapes of levels, chunks and shards.
-    dtype : str
-        Dtype of the pixels, such as ``uint16``.
-    channels : tuple of Channel
-        One for each channel.
-    ngff : "0.5" or "0.4"
-        NGFF version; 0.5 lies on Zarr v3, 0.4 on Zarr v2, which has no shards.
-    codec : Codec
-        Compression of the chunks.
-    labels : bool
-        Whether pixels are object numbers: levels then take the nearest, not the mean.
-    """
-
-    axes: Axes
-    layout: Layout
-    dtype: str
-    channels: tuple[Channel, ...]
-    ngff: Version = "0.5"
-    codec: Codec = DEFAULT_CODEC
-    labels: bool = False
-
-    def __post_init__(self) -> None:
-        if len(self.channels) != self.layout.shape[1]:
-            raise ValueError(f"{len(self.channels)} channels named of {self.layout.shape[1]}")
-        if self.ngff == "0.4" and self.layout.levels[0].shards:
-            raise InputError("NGFF 0.4 has no shards: use --shard 0 or --ngff 0.5")
 
 
 class ImageWriter:
@@ -85,8 +47,8 @@ class ImageWriter:
         self._group = zarr.open_group(str(store), mode="r+")
         self._levels = [self._array(k) for k in range(len(spec.layout.levels))]
 
-    def write(self, region: Region, block: npt.NDArray[Any]) -> None:
-        """Write a region on level 0 and on every level it owns.
+    def write(self, region: Region, block: npt.NDArray[Any]) -> list[str]:
+        """Write a region on level 0 and on every level it owns, from nothing.
 
         Parameters
         ----------
@@ -95,12 +57,21 @@ class ImageWriter:
         block : array, (t, c, z, y, x)
             Its pixels, of the store's dtype.
 
+        Returns
+        -------
+        list of str
+            The files that hold the region, relative to the store.
+
         Raises
         ------
         ValueError
             If the region is not one of the layout's, or the block does not fit it.
         """
         self._check(region, block)
+        files = region_files(self.spec, region)
+        for file in files:
+            # Zarr merges what it writes into a shard that exists, and fails on a torn one.
+            (self.store / file).unlink(missing_ok=True)
         start, stop = list(region.start), list(region.stop)
         for level in range(self.spec.layout.owned):
             if level:
@@ -108,6 +79,7 @@ class ImageWriter:
                 start[2:] = [n // 2 for n in start[2:]]
                 stop[2:] = [a + n for a, n in zip(start[2:], block.shape[3:], strict=True)]
             self._put(level, Region(tuple(start), tuple(stop)), block)
+        return files
 
     def attach(self, name: str, values: npt.NDArray[Any]) -> None:
         """Keep a small extra array in the group, such as a raw header."""

@@ -13,7 +13,8 @@ import tifffile
 
 from stable_tiles import __version__
 from stable_tiles.image.layout import Layout, plan_layout
-from stable_tiles.image.writer import ImageSpec, create_store
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import create_store
 from stable_tiles.intensity import Histogram
 from stable_tiles.region import Region
 from stable_tiles.simulate.plan import Output

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stable_tiles.image.writer import ImageSpec
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.options import Direction
 from stable_tiles.translate.pixels import Intensity

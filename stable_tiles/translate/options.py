@@ -177,7 +177,7 @@ class TranslateOptions:
     confidence : bool
         Whether to write the companion image of errors.
     part : tuple of int, optional
-        ``(i, n)``: only every n-th region, counting i from 1.
+        ``(i, n)``: only every n-th region, counting i from 0.
     hardware : Hardware
         Where the work runs.
     store : StoreOptions
@@ -224,6 +224,6 @@ class TranslateOptions:
             raise InputError("--overwrite starts again and --resume goes on: give one of them")
         if self.overwrite and self.part:
             raise InputError("--overwrite with --part would remove what other parts wrote")
-        if self.part and not 1 <= self.part[0] <= self.part[1]:
+        if self.part and not self.part[0] < self.part[1]:
             i, n = self.part
-            raise InputError(f"--part {i}/{n}: parts are 1/{n} to {n}/{n}")
+            raise InputError(f"--part {i}/{n}: write I/N with I from 0 to N - 1")

@@ -66,7 +66,7 @@ def parse_part(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if not match:
-        raise InputError(f"--part {text!r} is wrong: write I/N such as 1/8")
+        raise InputError(f"--part {text!r} is wrong: write I/N, such as 0/8 to 7/8")
     return int(match[1]), int(match[2])
 
 

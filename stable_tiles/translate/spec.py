@@ -9,8 +9,8 @@ import numpy as np
 from stable_tiles.axes import ORDER, Axes, Axis
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import RGB_COLORS, Channel
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import Image
-from stable_tiles.image.writer import ImageSpec
 from stable_tiles.model import Domain
 from stable_tiles.region import Region
 from stable_tiles.translate.job import ERROR_CHANNELS

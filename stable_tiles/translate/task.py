@@ -18,7 +18,6 @@ import numpy.typing as npt
 import torch
 
 from stable_tiles.errors import ModelError, StableTilesError, first_line
-from stable_tiles.image.shards import region_files
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, partial_folder
 from stable_tiles.ledger import Ledger, Receipt
@@ -83,14 +82,10 @@ def _make(job: Job, region: Region) -> Receipt:
 
 def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[Any]) -> list[str]:
     """Write a region's planes; returns its files, relative to the job's folder."""
-    files = [writer.store / path for path in region_files(writer.spec, region)]
-    for file in files:
-        # Zarr merges what it writes into a shard that exists, and fails on a damaged one.
-        file.unlink(missing_ok=True)
     times, slices = region.shape[:2]
     five = planes.reshape(times, slices, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)
-    writer.write(region, five)
-    return [str(file.relative_to(job.folder)) for file in files]
+    files = writer.write(region, five)
+    return [str((writer.store / file).relative_to(job.folder)) for file in files]
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ def _seal(work: Work, options: TranslateOptions, report: TranslateReport) -> Tra
 
 def _own_regions(work: Work, options: TranslateOptions) -> Sequence[Region]:
     """The regions that fall to this run: all, or every n-th."""
-    i, n = options.part or (1, 1)
-    return work.plan.regions[i - 1 :: n]
+    i, n = options.part or (0, 1)
+    return work.plan.regions[i::n]
 
 
 def _work(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> Tally:

@@ -358,10 +358,10 @@ def test_a_failure_while_working_leaves_no_store_and_can_be_resumed(
     pixels = picture(tmp_path / "a.tif")
     write = ImageWriter.write
 
-    def full(self: ImageWriter, region: Region, block: npt.NDArray[Any]) -> None:
+    def full(self: ImageWriter, region: Region, block: npt.NDArray[Any]) -> list[str]:
         if region.start[2] >= 128:
             raise OSError(28, "No space left on device")
-        write(self, region, block)
+        return write(self, region, block)
 
     options = ConvertOptions(SIZES, chunk=32, shard=64, workers=2)
     with monkeypatch.context() as patched:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import RGB_CHANNELS, Channel
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import Image, open_image
-from stable_tiles.image.writer import ImageSpec, ImageWriter, create_store
+from stable_tiles.image.writer import ImageWriter, create_store
 from stable_tiles.intensity import Histogram
 from stable_tiles.region import Region
 

@@ -11,7 +11,8 @@ from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
 from stable_tiles.image.shards import region_files
-from stable_tiles.image.writer import ImageSpec, create_store
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import create_store
 
 
 def spec_of(shape: tuple[int, int, int, int, int], shard: int) -> ImageSpec:

@@ -138,7 +138,7 @@ def test_version_4_cannot_have_shards() -> None:
     from stable_tiles.axes import Axes
     from stable_tiles.image.layout import plan_layout
     from stable_tiles.image.ngff import Channel
-    from stable_tiles.image.writer import ImageSpec
+    from stable_tiles.image.spec import ImageSpec
 
     layout = plan_layout((1, 1, 1, 64, 64), 1)
     spec = ImageSpec(Axes.named("yx"), layout, "uint8", (Channel("c"),))

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
+from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import Image, open_image
-from stable_tiles.image.writer import ImageSpec, create_store
+from stable_tiles.image.writer import create_store
 
 
 def write_store(

@@ -14,7 +14,8 @@ import torch
 from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
-from stable_tiles.image.writer import ImageSpec, create_store
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import create_store
 from stable_tiles.intensity import Normalizer
 from stable_tiles.model import Domain, Model, load_model
 from stable_tiles.networks.translator import Translator

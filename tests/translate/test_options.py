@@ -19,8 +19,8 @@ SHAPE = (5, 2, 3, 100, 200)
         (lambda: TranslateOptions(blend="box"), "--blend 'box'"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: TranslateOptions(normalize="max"), "--normalize"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: TranslateOptions(overwrite=True, resume=True), "--overwrite"),
-        (lambda: TranslateOptions(overwrite=True, part=(1, 2)), "--part"),
-        (lambda: TranslateOptions(part=(0, 2)), "--part 0/2"),
+        (lambda: TranslateOptions(overwrite=True, part=(0, 2)), "--part"),
+        (lambda: TranslateOptions(part=(2, 2)), "--part 2/2"),
         (lambda: TranslateOptions(part=(3, 2)), "--part 3/2"),
         (lambda: Hardware(gpus=-1), "--gpus"),
         (lambda: Hardware(device="cpu", gpus=1), "--device cpu"),

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from stable_tiles_cli import output
+
+
+def test_a_second_count_of_the_same_name_starts_afresh(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.session() as progress:
+        for done in range(0, 385, 128):
+            progress("regions", done, 384)
+        progress("regions", 0, 2)
+        progress("regions", 2, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("regions: 2/2")
+    assert all("-" not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("InputError", 2),
+        ("StoreNotFound", 2),
+        ("WorkFailed", 1),
+        ("Interrupted", 130),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_code(
+    error: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stable_tiles import errors
+
+    with pytest.raises(SystemExit) as stopped, output.session():
+        raise getattr(errors, error)("what is wrong. What to do.\nand more")
+    assert stopped.value.code == code
+    assert capsys.readouterr().err == "Error: what is wrong. What to do.\n"
+
+
+def test_a_warning_is_one_line_unless_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    import warnings
+
+    for quiet in (False, True):
+        with output.session(quiet=quiet):
+            warnings.warn_explicit("no pixel size", UserWarning, "x", 1, "stable_tiles.convert")
+    assert capsys.readouterr().err == "Warning: no pixel size\n"
