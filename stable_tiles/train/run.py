@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -150,14 +151,21 @@ def train(
     resolved = _resolve(settings, device)
     held_out = (options.val_sources, options.val_targets)
     data = open_data(resolved, (sources, targets), held_out, split=options.split)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(resolved.training.seed)
+    with _seeded(resolved.training.seed, device):
         method = create(resolved, data.a.channels, data.b.channels, device)
         if options.dry_run:
             return _rehearse(resolved, data, method, run)
         if options.existing == "overwrite":
             run.remove()
         return _train(_assemble(resolved, data, method, run), progress)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a generator of this seed; the caller's is left as it was."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _resolve(settings: Settings, device: torch.device) -> Settings:

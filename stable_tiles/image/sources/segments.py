@@ -119,7 +119,8 @@ class Segments:
                 continue
             self._descriptor(page)
             expected = prod(self._keyframe.chunked)
-            places = [_place(page, index) for index in range(expected)]
+            listed = min(expected, len(page.dataoffsets))  # a damaged file may declare billions
+            places = [_place(page, index) for index in range(listed)]
             missing, total = missing + expected - sum(n > 0 for _, n in places), total + expected
             self._refuse_truncated(page, max((a + n for a, n in places if n), default=0))
         if missing >= total:

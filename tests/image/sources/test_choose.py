@@ -69,6 +69,17 @@ def test_what_is_no_image_is_refused_in_one_line(tmp_path: Path, content: bytes,
     assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_size_of_billions_of_tiles_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in ("ImageWidth", "ImageLength"):
+            file.pages.first.tags[tag].overwrite(3_000_000, dtype="I")
+    with pytest.warns(UserWarning, match="tiles are missing"):
+        source = open_source([path])
+    source.close()
+
+
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
