@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
 )
-@click.option("--direction", default="a2b", show_default=True, metavar="a2b|b2a")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
+@click.option(
+    "--direction",
+    default="a2b",
+    show_default=True,
+    metavar="a2b|b2a",
+    help="From which domain to which.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|mps",
+    help="Where to compute; auto takes a GPU where there is one.",
+)
 @common_options
 def check(
     *,

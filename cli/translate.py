@@ -23,10 +23,22 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
 )
-@click.option("--direction", default="a2b", show_default=True, metavar="a2b|b2a")
+@click.option(
+    "--direction",
+    default="a2b",
+    show_default=True,
+    metavar="a2b|b2a",
+    help="From which domain to which.",
+)
 @click.option("--part", metavar="I/N", help="Only every N-th region, from the I-th (0 to N-1).")
 @click.option("--gpus", type=int, metavar="N", help="GPUs; 0 is the CPU  [default: all]")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|mps",
+    help="Where to compute; auto takes a GPU where there is one.",
+)
 @click.option(
     "--workers",
     type=int,
@@ -61,8 +73,20 @@ if TYPE_CHECKING:
     metavar="auto|crop|linear|hann|gaussian",
     help="auto: crop where the network's reach is finite, else hann.",
 )
-@click.option("--precision", default="auto", show_default=True, metavar="auto|32|bf16")
-@click.option("--compile/--no-compile", "compiled", default=False, show_default=True)
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    metavar="auto|32|bf16",
+    help="Of the network; auto is 32 bits.",
+)
+@click.option(
+    "--compile/--no-compile",
+    "compiled",
+    default=False,
+    show_default=True,
+    help="Compile the network with torch.compile.",
+)
 @click.option(
     "--norm",
     default="auto",
@@ -73,7 +97,13 @@ if TYPE_CHECKING:
 @click.option("--region", metavar="Y0:Y1,X0:X1", help="Only this box, pixels  [default: all]")
 @click.option("--planes", metavar="t=0:10,z=5", help="Only these planes  [default: all]")
 @click.option("--channels", metavar="0,2", help="Channels for the model  [default: all]")
-@click.option("--dtype", default="auto", show_default=True, metavar="auto|float32|uint16|uint8")
+@click.option(
+    "--dtype",
+    default="auto",
+    show_default=True,
+    metavar="auto|float32|uint16|uint8",
+    help="Of the output; auto is the target domain's.",
+)
 @click.option(
     "--range",
     "values",
@@ -92,8 +122,20 @@ if TYPE_CHECKING:
 @click.option(
     "--shard", type=int, help="Side of a shard, pixels; 0 for none  [default: 4096; 0 with 0.4]"
 )
-@click.option("--ngff", type=click.Choice(["0.5", "0.4"]), default="0.5", show_default=True)
-@click.option("--codec", default="zstd:1", show_default=True, metavar="NAME[:LEVEL]")
+@click.option(
+    "--ngff",
+    type=click.Choice(["0.5", "0.4"]),
+    default="0.5",
+    show_default=True,
+    help="Version of OME-NGFF; QuPath and Bio-Formats read 0.4 only.",
+)
+@click.option(
+    "--codec",
+    default="zstd:1",
+    show_default=True,
+    metavar="NAME[:LEVEL]",
+    help="Compression: zstd, blosc or none.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an output of that name.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted translation.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
