@@ -141,7 +141,7 @@ class Calcium:
     each shows other cells.  With more than one channel the first is GCaMP
     and the others are static markers that a random half of the cells
     express in the same compartment.  `texture` is the standard deviation of
-    the logarithm of the indicator's density.  The nucleus shines at 0.4 of
+    the logarithm of the indicator's density.  The nucleus shines at 0.55 of
     the cytosol: an optical section is thicker than half a cell, so cytosol
     above and below it is seen through it, as in light-sheet recordings.
     """
@@ -149,7 +149,7 @@ class Calcium:
     neurons: Neurons = Neurons()
     texture: float = 0.12
     gcamp: Gcamp = field(default_factory=Gcamp)
-    cytosolic: Contrast = Contrast(cytosol=1.0, nucleus=0.40, neuropil=0.25)
+    cytosolic: Contrast = Contrast(cytosol=1.0, nucleus=0.55, neuropil=0.25)
     nuclear: Contrast = Contrast(cytosol=0.08, nucleus=1.0, neuropil=0.12)
     blur: Blur = CONFOCAL
     camera: Camera = DETECTOR
