@@ -1,0 +1,117 @@
+"""Tiled against whole: translate a plane in tiles, and in one forward pass, and compare.
+
+    python benchmarks/exact.py --size 4096 --widths 8,16,32 --norm none
+    python benchmarks/exact.py --size 4096 --widths 32,64,128,256 --norm batch
+
+Random weights (seed 0), float32, CPU.  Prints one JSON document: the largest
+difference in units of the whole output's standard deviation, and whether one
+and two worker processes wrote the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stable_tiles.axes import Axes
+from stable_tiles.image.layout import plan_layout
+from stable_tiles.image.ngff import Channel
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.store import open_image
+from stable_tiles.image.writer import create_store
+from stable_tiles.intensity import Normalizer
+from stable_tiles.model import Domain, Model, load_model
+from stable_tiles.networks.translator import Translator
+from stable_tiles.region import Region
+from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.translate.options import Hardware, TranslateOptions
+from stable_tiles.translate.verb import translate
+
+
+def make_model(folder: Path, widths: tuple[int, ...], norm: str) -> None:
+    """Save a model with random weights and random norm statistics."""
+    torch.manual_seed(0)
+    settings = NetworkSettings(widths=widths, features=8, norm=norm)
+    network = Translator(1, 1, settings)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    unit = Normalizer((0.0,), (255.0,))
+    ranged = Normalization(kind="range", low=0, high=255)
+    domains = {
+        name: Domain(1, ("gray",), dtype, unit, ranged, ("FFFFFF",))
+        for name, dtype in (("a", "uint8"), ("b", "float32"))
+    }
+    Model(network, settings, domains, {}).save(folder)
+
+
+def make_store(path: Path, size: int) -> None:
+    """Write a plane of noise, region by region."""
+    layout = plan_layout((1, 1, 1, size, size), 1)
+    spec = ImageSpec(Axes.named("yx"), layout, "uint8", (Channel("gray"),))
+    writer = create_store(path, spec, {})
+    rng = np.random.default_rng(0)
+    for region in layout.regions():
+        shape = (1, 1, 1, *region.shape[2:])
+        writer.write(region, rng.integers(0, 255, shape).astype(np.uint8))
+    writer.seal(path, {"kind": "source"})
+
+
+def digest(store: Path) -> str:
+    """One digest over all array files of a store."""
+    total = hashlib.sha256()
+    for file in sorted(store.glob("[0-9]*/**/*")):
+        if file.is_file():
+            total.update(str(file.relative_to(store)).encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def main() -> None:
+    """Translate, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--widths", default="8,16,32")
+    parser.add_argument("--norm", default="none", choices=["none", "batch"])
+    parser.add_argument("--no-whole", action="store_true", help="only compare worker numbers")
+    asked = parser.parse_args()
+    widths = tuple(map(int, asked.widths.split(",")))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_model(folder / "run", widths, asked.norm)
+        make_store(folder / "a.zarr", asked.size)
+        digests = []
+        for workers in (1, 2):
+            options = TranslateOptions(
+                model=folder / "run", hardware=Hardware(gpus=0, workers=workers)
+            )
+            translate(folder / "a.zarr", folder / f"{workers}.zarr", options)
+            digests.append(digest(folder / f"{workers}.zarr"))
+        result = {"size": asked.size, "widths": widths, "same_files": len(set(digests)) == 1}
+        if not asked.no_whole:
+            result |= compare(folder)
+        print(json.dumps(result))
+
+
+def compare(folder: Path) -> dict[str, float | bool]:
+    """The tiled output against one forward pass over the whole plane."""
+    model = load_model(folder / "run")
+    image, tiled = open_image(folder / "a.zarr"), open_image(folder / "1.zarr")
+    whole = Region.whole((1, 1, *image.shape[3:]))
+    units = model.domains["a"].normalizer.normalize(image.read(whole)[0, :, 0])
+    with torch.inference_mode():
+        features = model.network.eval().encode(torch.from_numpy(units)[None], "a")
+        made = model.network.decode(features, "b", image.shape[3:])[0].numpy()
+    made = model.domains["b"].normalizer.denormalize(made)
+    difference = np.abs(tiled.read(whole)[0, :, 0] - made).max()
+    return {"bit_equal": bool(difference == 0), "difference_sd": float(difference / made.std())}
+
+
+if __name__ == "__main__":
+    main()
