@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py --sizes 4096 16384 --tile 1024
 
-Random weights (widths 8, 16, 32), one worker process on the CPU.  Prints one
+Random weights, one worker process on the CPU.  Prints one
 JSON document: for each size the peak resident memory of the largest process
 and the speed, and the ratio of the peaks of the last and the first size.
 """
@@ -37,14 +37,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 16384])
     parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--widths", default="8,16,32")
     asked = parser.parse_args()
     rows = []
     for size in asked.sizes:
         with tempfile.TemporaryDirectory() as name:
-            make_model(Path(name) / "run", (8, 16, 32), "none")
+            make_model(Path(name) / "run", tuple(map(int, asked.widths.split(","))), "none")
             rows.append(translated(Path(name), size, asked.tile))
     ratio = rows[-1]["peak_rss_bytes"] / rows[0]["peak_rss_bytes"]
-    print(json.dumps({"tile": asked.tile, "rows": rows, "peak_ratio": ratio}))
+    print(
+        json.dumps({"widths": asked.widths, "tile": asked.tile, "rows": rows, "peak_ratio": ratio})
+    )
 
 
 if __name__ == "__main__":
