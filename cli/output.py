@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
+from math import isfinite
 from typing import Any, TextIO, TypeVar
 
 import click
@@ -62,11 +63,21 @@ def session(
 
 
 def emit(result: Any, as_json: bool, text: str) -> None:
-    """Print a result: `text`, or the result as the one JSON document."""
+    """Print a result: `text`, or the result as the one JSON document (NaN as null)."""
     if as_json:
-        click.echo(json.dumps(asdict(result) if is_dataclass(result) else result, default=str))  # type: ignore[arg-type]  # an instance
+        plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+        click.echo(json.dumps(_without_nan(plain), default=str, allow_nan=False))
     else:
         click.echo(text)
+
+
+def _without_nan(value: Any) -> Any:
+    """The value with numbers that JSON cannot hold replaced by None."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

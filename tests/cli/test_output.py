@@ -42,3 +42,8 @@ def test_a_warning_is_one_line_unless_quiet(capsys: pytest.CaptureFixture[str]) 
         with output.session(quiet=quiet):
             warnings.warn_explicit("no pixel size", UserWarning, "x", 1, "stable_tiles.convert")
     assert capsys.readouterr().err == "Warning: no pixel size\n"
+
+
+def test_json_holds_null_where_there_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit({"r": float("nan"), "rows": [{"x": float("inf"), "n": 1}]}, True, "")
+    assert capsys.readouterr().out == '{"r": null, "rows": [{"x": null, "n": 1}]}\n'
