@@ -79,7 +79,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--widths", default="8,16,32")
     parser.add_argument("--norm", default="none", choices=["none", "batch"])
-    parser.add_argument("--no-whole", action="store_true", help="only compare worker numbers")
+    parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
     widths = tuple(map(int, asked.widths.split(",")))
     with tempfile.TemporaryDirectory() as name:
@@ -87,22 +88,29 @@ def main() -> None:
         make_model(folder / "run", widths, asked.norm)
         make_store(folder / "a.zarr", asked.size)
         digests = []
-        for workers in (1, 2):
+        for workers in asked.workers:
             options = TranslateOptions(
-                model=folder / "run", hardware=Hardware(gpus=0, workers=workers)
+                model=folder / "run",
+                tile=asked.tile,
+                hardware=Hardware(gpus=0, workers=workers),
             )
-            translate(folder / "a.zarr", folder / f"{workers}.zarr", options)
+            report = translate(folder / "a.zarr", folder / f"{workers}.zarr", options)
             digests.append(digest(folder / f"{workers}.zarr"))
-        result = {"size": asked.size, "widths": widths, "same_files": len(set(digests)) == 1}
-        if not asked.no_whole:
-            result |= compare(folder)
+        result = {
+            "size": asked.size,
+            "widths": widths,
+            "tiles": report.tiles,
+            "workers": asked.workers,
+            "same_files": len(set(digests)) == 1,
+            **compare(folder, folder / f"{asked.workers[0]}.zarr"),
+        }
         print(json.dumps(result))
 
 
-def compare(folder: Path) -> dict[str, float | bool]:
+def compare(folder: Path, output: Path) -> dict[str, float | bool]:
     """The tiled output against one forward pass over the whole plane."""
     model = load_model(folder / "run")
-    image, tiled = open_image(folder / "a.zarr"), open_image(folder / "1.zarr")
+    image, tiled = open_image(folder / "a.zarr"), open_image(output)
     whole = Region.whole((1, 1, *image.shape[3:]))
     units = model.domains["a"].normalizer.normalize(image.read(whole)[0, :, 0])
     with torch.inference_mode():
