@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import common_options, emit, model_options, session
 
 if TYPE_CHECKING:
     from stable_tiles.check import CheckReport
@@ -15,26 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="[SRC.zarr]", required=False)
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
-)
-@click.option(
-    "--direction",
-    default="a2b",
-    show_default=True,
-    metavar="a2b|b2a",
-    help="From which domain to which.",
-)
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute; auto takes a GPU where there is one.",
-)
+@model_options
 @common_options
 def check(
     *,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
@@ -33,6 +34,35 @@ def common_options(function: Function) -> Function:
         click.option("--quiet", is_flag=True, help="No progress and no warnings."),
         click.option("--verbose", is_flag=True, help="Log lines on stderr."),
         click.option("--debug", is_flag=True, help="Tracebacks of errors."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def model_options(function: Function) -> Function:
+    """``--model``, ``--direction`` and ``--device`` on a command that runs a model."""
+    options = (
+        click.option(
+            "--model",
+            type=click.Path(path_type=Path),
+            metavar="RUN",
+            help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
+        ),
+        click.option(
+            "--direction",
+            default="a2b",
+            show_default=True,
+            metavar="a2b|b2a",
+            help="From which domain to which.",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            metavar="auto|cpu|cuda|mps",
+            help="Where to compute; auto takes a GPU where there is one.",
+        ),
     )
     for option in reversed(options):
         function = option(function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import common_options, emit, session
+from .output import common_options, emit, model_options, session
 
 if TYPE_CHECKING:
     from stable_tiles.translate.options import TranslateOptions
@@ -17,28 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="SRC.zarr")
 @click.argument("target", metavar="[DST.zarr]", required=False)
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
-)
-@click.option(
-    "--direction",
-    default="a2b",
-    show_default=True,
-    metavar="a2b|b2a",
-    help="From which domain to which.",
-)
+@model_options
 @click.option("--part", metavar="I/N", help="Only every N-th region, from the I-th (0 to N-1).")
 @click.option("--gpus", type=int, metavar="N", help="GPUs; 0 is the CPU  [default: all]")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|mps",
-    help="Where to compute; auto takes a GPU where there is one.",
-)
 @click.option(
     "--workers",
     type=int,
