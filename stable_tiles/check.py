@@ -121,7 +121,9 @@ def check(
     forward = Forward(resources.device, "32", False, 1, resources.threads)
     network = TileNetwork(model, way, forward)
     grid, tiled = _tiled(planes, tiling, network, progress)
-    whole = network.translate(torch.from_numpy(planes)).cpu().numpy()
+    whole = (
+        network.translate(torch.from_numpy(planes), Region.whole(planes.shape[2:])).cpu().numpy()
+    )
     return CheckReport(
         reach=reach,
         stride=model.stride,
@@ -196,11 +198,11 @@ def _tiled(
     same = Normalizer((0.0,), (1.0,))
     total, done = grid.count(whole), 0
 
-    def counted(tile: torch.Tensor) -> torch.Tensor:
+    def counted(tile: torch.Tensor, area: Region) -> torch.Tensor:
         nonlocal done
         done += 1
         progress("tiles", done, total)
-        return network.translate(tile)
+        return network.translate(tile, area)
 
     channels = network.channels
     renderer = Renderer(grid, Intensity(same, same, "float32"), channels)

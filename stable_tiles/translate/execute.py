@@ -11,18 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from distributed import wait
 from distributed.scheduler import KilledWorker
 
 from stable_tiles.errors import first_line
-from stable_tiles.ledger import Receipt
 from stable_tiles.region import Region
 from stable_tiles.translate.hardware import Resources
 from stable_tiles.translate.job import Job
 from stable_tiles.translate.options import Hardware
-from stable_tiles.translate.task import Failure, make_region
+from stable_tiles.translate.task import Failure
 
 WINDOW = 3
 """Regions in flight for each worker."""
@@ -30,12 +29,23 @@ WINDOW = 3
 BEAT_S = 5.0
 """Seconds after which a caller hears that work goes on, even if nothing finished."""
 
-Result = Receipt | Failure | None
-"""What came of a region; None is a sign of life."""
+Outcome = TypeVar("Outcome")
+
+Task = Callable[[Job, Region], Outcome | Failure]
+"""What is done for every region, such as `make_region`; a function of a module."""
 
 
-Crew = Callable[[Job, Iterable[Region]], Iterator[Result]]
-"""Makes regions and yields what came of each, in any order, with signs of life between."""
+class Crew(Protocol):
+    """Does a task for regions and yields what came of each, in any order.
+
+    None between is a sign of life.
+    """
+
+    def __call__(
+        self, task: Task[Outcome], job: Job, regions: Iterable[Region], /
+    ) -> Iterator[Outcome | Failure | None]:
+        """Begin the work."""
+        ...
 
 
 @contextmanager
@@ -56,19 +66,22 @@ def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
         yield partial(_stream, client)
 
 
-def _alone(job: Job, regions: Iterable[Region]) -> Iterator[Result]:
+def _alone(
+    task: Task[Outcome], job: Job, regions: Iterable[Region]
+) -> Iterator[Outcome | Failure | None]:
     for region in regions:
-        yield make_region(job, region)
+        yield task(job, region)
 
 
-def _stream(client: Any, job: Job, regions: Iterable[Region]) -> Iterator[Result]:
+def _stream(
+    client: Any, task: Task[Outcome], job: Job, regions: Iterable[Region]
+) -> Iterator[Outcome | Failure | None]:
     waiting = iter(regions)
     workers = max(1, len(client.scheduler_info()["workers"]))
     pending: dict[Any, Region] = {}
     while True:
         for region in islice(waiting, WINDOW * workers - len(pending)):
-            name = "region-" + "-".join(map(str, region.start))
-            pending[client.submit(make_region, job, region, key=name)] = region
+            pending[client.submit(task, job, region, pure=False)] = region
         if not pending:
             return
         try:
@@ -82,11 +95,10 @@ def _stream(client: Any, job: Job, regions: Iterable[Region]) -> Iterator[Result
             yield _result(future, pending.pop(future))
 
 
-def _result(future: Any, region: Region) -> Receipt | Failure:
+def _result(future: Any, region: Region) -> Any:
     error = future.exception()
     if isinstance(error, KilledWorker):
         return Failure(region, "its worker died each time, perhaps for lack of memory: --tile")
     if error is not None:
         return Failure(region, f"{type(error).__name__}: {first_line(error)}")
-    result: Receipt | Failure = future.result()
-    return result
+    return future.result()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stable_tiles.model import Model
 from stable_tiles.networks.translator import domains
+from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.job import Forward
 from stable_tiles.translate.options import Direction
@@ -71,33 +72,38 @@ class TileNetwork:
         """Seconds that the calling thread has spent in the network so far."""
         return self._spent.seconds
 
-    def translate(self, planes: Tensor) -> Tensor:
-        """The planes (n, c, y, x) of one domain as planes of the other, network units, float32."""
+    def translate(self, planes: Tensor, area: Region) -> Tensor:
+        """The planes (n, c, y, x) of one domain as planes of the other, network units, float32.
+
+        `area` is the (y, x) box of the source plane that they are, here and below.
+        """
         size = (planes.shape[2], planes.shape[3])
-        with self._running():
+        with self._running(area):
             features = self._encode(planes.to(self.device), self._source)
             result: Tensor = self._decode(features, self._target, size).float()
         return result
 
-    def encode(self, planes: Tensor) -> Tensor:
+    def encode(self, planes: Tensor, area: Region) -> Tensor:
         """The feature maps (n, features, y, x), float32, of planes in network units."""
-        with self._running():
+        with self._running(area):
             features: Tensor = self._encode(planes.to(self.device), self._source).float()
         return features
 
-    def decode(self, features: Tensor) -> Tensor:
+    def decode(self, features: Tensor, area: Region) -> Tensor:
         """The planes (n, c, y, x) of the target domain, float32, from feature maps."""
-        with self._running():
+        with self._running(area):
             result: Tensor = self._decode(features.to(self.device), self._target).float()
         return result
 
-    def translate_with_errors(self, planes: Tensor) -> Tensor:
+    def translate_with_errors(self, planes: Tensor, area: Region) -> Tensor:
         """The translation, followed by two channels of how consistent it is at every pixel.
 
         Parameters
         ----------
         planes : Tensor, (n, c, y, x), float32
             Network units.
+        area : Region
+            The (y, x) box of the source plane that they are.
 
         Returns
         -------
@@ -108,7 +114,7 @@ class TileNetwork:
             feature maps of the translation and of the input.  Network units.
         """
         size = (planes.shape[2], planes.shape[3])
-        with self._running():
+        with self._running(area):
             given = planes.to(self.device)
             features = self._encode(given, self._source)
             result = self._decode(features, self._target, size)
@@ -123,7 +129,7 @@ class TileNetwork:
             return torch.cat([result.float(), cycle, lost], dim=1)
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _running(self, area: Region) -> Iterator[None]:
         """One forward pass: one at a time, without gradients, timed to its end."""
         precision: Any = nullcontext()
         if self._bf16:

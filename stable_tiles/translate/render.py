@@ -19,8 +19,9 @@ from stable_tiles.region import Region
 from stable_tiles.tiling.grid import Tile, TileGrid
 from stable_tiles.translate.pixels import Intensity
 
-Network = Callable[[Tensor], Tensor]
-"""From planes (n, c, y, x) in network units to output channels and then error channels."""
+Network = Callable[[Tensor, Region], Tensor]
+"""From planes (n, c, y, x) in network units, and the (y, x) box of the source plane that
+they are, to output channels and then error channels."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Renderer:
     ) -> tuple[Tensor, Region]:
         """What the network makes of a tile where it writes the target, and where that is."""
         seen = sheet.planes[_planes_at(tile.read, sheet.area)]
-        units = network(self.intensity.enter(seen))
+        units = network(self.intensity.enter(seen), tile.read)
         shared = tile.core.intersect(target)
         if shared is None:
             raise ValueError(f"{tile} does not write {target}")

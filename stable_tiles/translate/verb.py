@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stable_tiles.errors import Interrupted, WorkFailed
-from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
@@ -24,7 +23,7 @@ from stable_tiles.translate.report import (
     planned,
     reported,
 )
-from stable_tiles.translate.task import Failure
+from stable_tiles.translate.task import Failure, make_region
 
 DEFAULTS = TranslateOptions()
 """What a translation does when it is told nothing."""
@@ -109,10 +108,10 @@ def _work(work: Work, workers: Crew, left: Sequence[Region], progress: Progress)
     """Make regions, whatever order they finish in."""
     tally, failures, finished = Tally(), [], 0
     progress("regions", 0, len(left))
-    for result in workers(work.job, left):
+    for result in workers(make_region, work.job, left):
         if isinstance(result, Failure):
             failures.append(result)
-        elif isinstance(result, Receipt):
+        elif result is not None:
             tally.add(result)
         finished += result is not None
         progress("regions", finished, len(left))

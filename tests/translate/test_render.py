@@ -19,7 +19,7 @@ SAME = Normalizer((0.0,), (1.0,))
 BLENDS: list[Blend] = ["crop", "linear", "hann", "gaussian"]
 
 
-def identity(planes: Tensor) -> Tensor:
+def identity(planes: Tensor, area: Region) -> Tensor:
     return planes
 
 
@@ -34,7 +34,7 @@ def blurred(planes: Tensor) -> Tensor:
     return total
 
 
-def pooled(planes: Tensor) -> Tensor:
+def pooled(planes: Tensor, area: Region) -> Tensor:
     """A network of stride 2 and reach 5: blur, pool, enlarge, blur."""
     small = nn.functional.max_pool2d(blurred(planes), 2)
     large = nn.functional.interpolate(small, scale_factor=2, mode="nearest")
@@ -68,7 +68,7 @@ def test_cropped_tiles_equal_the_whole_plane_bit_for_bit(
     size = (planes.shape[2], planes.shape[3])
     whole = Region.whole(size)
     made = renderer(Tiling(32, 6, 2, "crop"), size, "float32", period)
-    expected = pooled(torch.from_numpy(planes)).numpy()
+    expected = pooled(torch.from_numpy(planes), whole).numpy()
     assert np.array_equal(made.render(Sheet(planes, whole), whole, pooled).pixels, expected)
 
 
@@ -94,7 +94,7 @@ def test_error_channels_follow_the_output_and_are_never_clipped(blend: Blend) ->
     whole = Region.whole((70, 80))
     planes = np.full((1, 1, 70, 80), 200, np.uint8)
 
-    def doubled(tile: Tensor) -> Tensor:
+    def doubled(tile: Tensor, area: Region) -> Tensor:
         return torch.cat([2 * tile, tile, -tile], dim=1)
 
     canvas = made.render(Sheet(planes, whole), whole, doubled)
