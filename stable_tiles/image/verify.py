@@ -58,7 +58,7 @@ def verify(image: Image, progress: Progress = silent) -> list[Fault]:
     faults: list[Fault] = []
     for path, level in zip(image.multiscale.paths, image.levels, strict=True):
         array = level.array
-        refilled = _refilled(image, path)
+        refilled = refill(image, path)
         cells = list(Region.whole(array.shape).divide(array.shards or array.chunks))
         for done, cell in enumerate(cells, 1):
             faults += _faults_of(path, array, refilled, cell)
@@ -106,7 +106,8 @@ class _Refilled(WrapperStore[Any]):
         return prototype.buffer.from_bytes(json.dumps(metadata).encode())
 
 
-def _refilled(image: Image, path: str) -> zarr.Array[Any]:
+def refill(image: Image, path: str) -> zarr.Array[Any]:
+    """The level of that path as it reads with another fill value: only missing chunks differ."""
     store = image.levels[0].array.store
     prefix = image.levels[0].array.path.removesuffix(image.multiscale.paths[0])
     return zarr.open_array(_Refilled(store), path=prefix + path, mode="r")
