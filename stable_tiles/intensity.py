@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,20 +47,26 @@ class Normalizer:
         if any(not a < b for a, b in zip(self.low, self.high, strict=True)):
             raise ValueError(f"low {self.low} is not below high {self.high}")
 
-    def normalize(self, planes: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def normalize(
+        self, planes: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
         """Pixels in network units: ``(x - low) / (high - low)``.
 
         Parameters
         ----------
         planes : array, (..., c, y, x)
             Pixel values of any real dtype.
+        out : array of float32, same shape, optional
+            Where to put the result.
 
         Returns
         -------
         array of float32, same shape
         """
-        low, span = self._columns()
-        scaled = np.asarray(planes, dtype=np.float32) - low
+        low, span = self._columns
+        scaled = np.empty(planes.shape, np.float32) if out is None else out
+        scaled[...] = planes
+        scaled -= low
         scaled /= span
         return scaled
 
@@ -74,7 +81,7 @@ class Normalizer:
         -------
         array or tensor of float32, same shape
         """
-        low, span = self._columns()
+        low, span = self._columns
         scaled: Any
         if isinstance(planes, np.ndarray):
             scaled = planes * span + low
@@ -83,6 +90,7 @@ class Normalizer:
         result: Array = scaled
         return result
 
+    @cached_property
     def _columns(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         low = np.asarray(self.low, np.float64)
         span = np.asarray(self.high, np.float64) - low
