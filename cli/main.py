@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Simulate, convert, train, translate, look: minutes on two cores.",
     "evaluate": "Measure a translation: cells found, displaced, lost.",
     "info": "Describe a store; with --verify read every chunk.",
+    "model": "Import the authors' checkpoints; describe a model.",
     "simulate": "Write simulated data with known truth.",
     "train": "Train a model on two domains.",
     "translate": "Translate a store with a trained model.",

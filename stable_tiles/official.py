@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from stable_tiles.domain import Domain
-from stable_tiles.errors import ModelError, StoreNotFound
+from stable_tiles.errors import ModelError, OutputExists, StoreNotFound, first_line
 from stable_tiles.intensity import Normalizer
 from stable_tiles.model import Model
 from stable_tiles.networks.layers import Norm
@@ -26,6 +28,8 @@ from stable_tiles.settings import NetworkSettings, Normalization, Widths
 
 UNMEASURED_BOUND = 2.75
 """Bound (input pixels) of displacements in networks that nobody measured here."""
+
+MAX_SETTINGS_BYTES = 1_000_000
 
 _NETWORKS = {"Enc1": "encoder_a", "Dec1": "decoder_a", "Enc2": "encoder_b", "Dec2": "decoder_b"}
 
@@ -37,6 +41,12 @@ _RENAMES = (
     (r"^ups\.(\d+)\.upconv\.", r"ups.\1.narrow."),
     (r"^outc\.conv\.", "head."),
 )
+_DAMAGE = (
+    *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(AssertionError, ArithmeticError, MemoryError, OSError, struct.error),
+)
+"""What torch's unpickler raises on damaged files."""
+
 _BLOCK = {"0": "inner.conv", "1": "inner.norm", "3": "outer.conv", "4": "outer.norm"}
 
 
@@ -53,6 +63,42 @@ class _Settings(BaseModel):
     G_demodulated: bool = True
     enc_act: str = "relu"
     dec_act: str = "relu"
+
+
+def import_official(
+    checkpoint: str | Path, settings: str | Path, run: str | Path, *, overwrite: bool = False
+) -> Model:
+    """Write the model in a checkpoint of the authors' program as a run that translates.
+
+    Parameters
+    ----------
+    checkpoint, settings : str or Path
+        As in `read_official`.
+    run : str or Path
+        Folder that `translate` will take as its model.
+    overwrite : bool
+        Whether to replace the model of a run that exists.
+
+    Returns
+    -------
+    Model
+        What was written.
+
+    Raises
+    ------
+    OutputExists
+        If the folder exists and is not empty, or is a file.
+    StoreNotFound, ModelError
+        As `read_official`.
+    """
+    folder = Path(run)
+    if folder.exists() and not folder.is_dir():
+        raise OutputExists(f"{folder} is a file: give another --out")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise OutputExists(f"{folder} exists: give another --out, or --overwrite")
+    model = read_official(checkpoint, settings)
+    model.save(folder)
+    return model
 
 
 def read_official(checkpoint: str | Path, settings: str | Path) -> Model:
@@ -111,13 +157,15 @@ def _domain(channels: int) -> Domain:
 def _read_settings(path: Path) -> _Settings:
     if not path.is_file():
         raise StoreNotFound(f"no settings at {path}: name the settings.json of the checkpoint")
+    if path.stat().st_size > MAX_SETTINGS_BYTES:
+        raise ModelError(f"{path} is larger than {MAX_SETTINGS_BYTES} bytes: not settings")
     try:
         settings = _Settings.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ModelError(f"{path} is not settings of STABLE: {where}: {first['msg']}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON: {' '.join(str(error).split())}") from None
     if (settings.enc_act, settings.dec_act) != ("relu", "relu"):
         raise ModelError(
@@ -131,15 +179,17 @@ def _read_checkpoint(path: Path) -> dict[str, dict[str, Tensor]]:
     if not path.is_file():
         raise StoreNotFound(f"no checkpoint at {path}: name the model_*.pth file")
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(
             f"{path} holds more than tensors, or is damaged: it was not loaded, for it could "
             "execute code; save the networks' state_dict alone"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise ModelError(f"{path} is not a checkpoint: {line}") from None
+    except _DAMAGE as error:
+        line = " ".join(first_line(error).split())[:200]
+        raise ModelError(f"{path} is no checkpoint, or is damaged: {line}") from None
     if not isinstance(found, dict) or not all(
         isinstance(found.get(name), dict) for name in _NETWORKS
     ):
@@ -152,18 +202,12 @@ def _fill(network: torch.nn.Module, theirs: dict[str, Tensor], where: str) -> No
     state = network.state_dict()
     missing = {name for name in state if not name.endswith(".bound")}
     for name, tensor in theirs.items():
-        if name.endswith(".up.init_pos"):
+        if str(name).endswith(".up.init_pos"):
             continue
-        ours = _renamed(name)
+        ours = _renamed(str(name))
         if ours not in missing or not isinstance(tensor, Tensor):
             raise ModelError(f"{where}: tensor {name} has no place in the network of the settings")
-        found = tensor.squeeze(0) if tensor.dim() == 5 else tensor
-        if found.shape != state[ours].shape:
-            raise ModelError(
-                f"{where}: tensor {name} has shape {tuple(found.shape)}, the settings ask for "
-                f"{tuple(state[ours].shape)}"
-            )
-        state[ours] = found
+        state[ours] = _checked(tensor, state[ours], f"{where}: tensor {name}")
         missing.remove(ours)
     if missing:
         raise ModelError(f"{where}: {len(missing)} tensors are missing, such as {min(missing)}")
@@ -171,6 +215,21 @@ def _fill(network: torch.nn.Module, theirs: dict[str, Tensor], where: str) -> No
         if name.endswith(".bound"):
             state[name] = torch.tensor(UNMEASURED_BOUND)
     network.load_state_dict(state)
+
+
+def _checked(tensor: Tensor, wanted: Tensor, what: str) -> Tensor:
+    """The tensor, without the leading axis of the authors' demodulated filters."""
+    found = tensor.squeeze(0) if tensor.dim() == 5 else tensor
+    if found.shape != wanted.shape:
+        raise ModelError(
+            f"{what} has shape {tuple(found.shape)}, the settings ask for {tuple(wanted.shape)}"
+        )
+    numbers = found.is_floating_point() or not wanted.is_floating_point()
+    if found.layout != torch.strided or found.is_quantized or found.is_complex() or not numbers:
+        raise ModelError(f"{what} holds {found.dtype}, not plain floating-point numbers")
+    if not bool(torch.isfinite(found).all()):
+        raise ModelError(f"{what} holds values that are NaN or infinite: its training failed")
+    return found
 
 
 def _renamed(name: str) -> str:

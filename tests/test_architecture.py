@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "region", "axes", "progress", "settings", "intensity", "provenance", "domain"},
     {"image", "tiling", "networks", "ledger"},
-    {"methods", "model", "model_document", "official"},
+    {"methods", "model", "model_document", "model_info", "official"},
     {"convert", "train", "translate", "evaluate", "simulate", "check", "info"},
     {"demo", "benchmark"},
 )

@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import pickle
+import random
+import tarfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from stable_tiles.errors import ModelError, StoreNotFound
-from stable_tiles.official import UNMEASURED_BOUND, read_official
+from stable_tiles.errors import ModelError, OutputExists, StoreNotFound
+from stable_tiles.model import load_model
+from stable_tiles.official import UNMEASURED_BOUND, import_official, read_official
 from tests.networks.nets import images
 
 WIDTHS = (8, 16, 32)
+FOUR = (4, 8, 8, 16)
 
 
 def draw(*shape: int) -> Tensor:
@@ -36,19 +45,22 @@ def block_tensors(prefix: str, first: int, middle: int, last: int, norm: str) ->
     return tensors
 
 
-def unet_tensors(channels_in: int, channels_out: int, norm: str) -> dict[str, Tensor]:
-    tensors = block_tensors("inc", channels_in, WIDTHS[0], WIDTHS[0], norm)
-    for n, (above, below) in enumerate(pairwise(WIDTHS)):
+def unet_tensors(
+    channels_in: int, channels_out: int, norm: str, widths: tuple[int, ...]
+) -> dict[str, Tensor]:
+    tensors = block_tensors("inc", channels_in, widths[0], widths[0], norm)
+    for n, (above, below) in enumerate(pairwise(widths)):
         tensors |= block_tensors(f"downs.{n}.maxpool_conv.1", above, below, below, norm)
-    rising = WIDTHS[::-1]
+    rising = widths[::-1]
     for n, (below, above) in enumerate(pairwise(rising)):
         tensors[f"ups.{n}.up.offset.weight"] = 0.05 * draw(32, below, 1, 1)
         tensors[f"ups.{n}.up.offset.bias"] = 0.1 * draw(32)
         tensors[f"ups.{n}.up.init_pos"] = quarter_steps()
-        tensors[f"ups.{n}.upconv.weight"] = 0.1 * draw(above, below, 3, 3)
-        tensors |= block_tensors(f"ups.{n}.conv", below, above, above, norm)
-    tensors["outc.conv.0.weight"] = 0.1 * draw(WIDTHS[0], WIDTHS[0], 3, 3)
-    tensors["outc.conv.2.weight"] = 0.1 * draw(channels_out, WIDTHS[0], 1, 1)
+        joined = above + below // 2
+        tensors[f"ups.{n}.upconv.weight"] = 0.1 * draw(below // 2, below, 3, 3)
+        tensors |= block_tensors(f"ups.{n}.conv", joined, joined // 2, above, norm)
+    tensors["outc.conv.0.weight"] = 0.1 * draw(widths[0], widths[0], 3, 3)
+    tensors["outc.conv.2.weight"] = 0.1 * draw(channels_out, widths[0], 1, 1)
     tensors["outc.conv.2.bias"] = draw(channels_out)
     return tensors
 
@@ -94,11 +106,12 @@ def reference_upsampling(tensors: dict[str, Tensor], prefix: str, x: Tensor) -> 
 
 def reference(tensors: dict[str, Tensor], x: Tensor) -> Tensor:
     maps = [reference_block(tensors, "inc", x)]
-    for n in range(len(WIDTHS) - 1):
+    steps = sum(name.endswith("up.init_pos") for name in tensors)
+    for n in range(steps):
         halved = functional.max_pool2d(maps[-1], 2)
         maps.append(reference_block(tensors, f"downs.{n}.maxpool_conv.1", halved))
     x = maps.pop()
-    for n in range(len(WIDTHS) - 1):
+    for n in range(steps):
         skip = maps.pop()
         x = reference_upsampling(tensors, f"ups.{n}.up", x)
         x = functional.conv2d(x, tensors[f"ups.{n}.upconv.weight"], padding=1)
@@ -109,18 +122,21 @@ def reference(tensors: dict[str, Tensor], x: Tensor) -> Tensor:
     return functional.conv2d(x, tensors["outc.conv.2.weight"], tensors["outc.conv.2.bias"])
 
 
-def write(folder: Path, channels: int = 1, norm: str = "batch") -> tuple[dict[str, Any], Path]:
+def write(
+    folder: Path, channels: int = 1, norm: str = "batch", widths: tuple[int, ...] = WIDTHS
+) -> tuple[dict[str, Any], Path]:
+    """A checkpoint and settings as the authors' program writes them."""
     torch.manual_seed(0)
     networks: dict[str, Any] = {
-        "Enc1": unet_tensors(channels, 3, norm),
-        "Dec1": unet_tensors(3, channels, norm),
-        "Enc2": unet_tensors(channels, 3, norm),
-        "Dec2": unet_tensors(3, channels, norm),
+        "Enc1": unet_tensors(channels, 3, norm, widths),
+        "Dec1": unet_tensors(3, channels, norm, widths),
+        "Enc2": unet_tensors(channels, 3, norm, widths),
+        "Dec2": unet_tensors(3, channels, norm, widths),
         "D1": {"models.disc_0.0.weight": draw(2)},
         "D2": {},
     }
     torch.save(networks, folder / "model_10.pth")
-    asked = {"n_in": channels, "n_out": channels, "n_info": 3, "G_mid_channels": WIDTHS}
+    asked = {"n_in": channels, "n_out": channels, "n_info": 3, "G_mid_channels": widths}
     asked |= {"G_norm_type": norm, "G_demodulated": True, "momentum": 0.1, "device": "cuda"}
     asked |= {"enc_act": "relu", "dec_act": "relu", "lr_G": 3e-4}
     (folder / "settings.json").write_text(json.dumps(asked))
@@ -130,11 +146,12 @@ def write(folder: Path, channels: int = 1, norm: str = "batch") -> tuple[dict[st
 @torch.inference_mode()
 @pytest.mark.parametrize("norm", ["batch", "none"])
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("widths", [WIDTHS, FOUR], ids=["three levels", "four levels"])
 @pytest.mark.parametrize("size", [(24, 32), (21, 27)])
 def test_an_imported_network_does_what_the_authors_does(
-    tmp_path: Path, norm: str, channels: int, size: tuple[int, int]
+    tmp_path: Path, norm: str, channels: int, widths: tuple[int, ...], size: tuple[int, int]
 ) -> None:
-    networks, checkpoint = write(tmp_path, channels, norm)
+    networks, checkpoint = write(tmp_path, channels, norm, widths)
     model = read_official(checkpoint, tmp_path / "settings.json")
     x = images(2, channels, *size)
     for direction, encoder, decoder in (("a2b", "Enc1", "Dec2"), ("b2a", "Enc2", "Dec1")):
@@ -167,18 +184,77 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_checkpoint_that_executes_code_is_refused_unexecuted(tmp_path: Path) -> None:
-    write(tmp_path)
-    torch.save({"Enc1": Trap(tmp_path / "sprung")}, tmp_path / "trap.pth")
-    with pytest.raises(ModelError, match="not loaded, for it could execute code") as raised:
-        read_official(tmp_path / "trap.pth", tmp_path / "settings.json")
+def in_a_plain_pickle(tree: object, path: Path) -> None:
+    path.write_bytes(pickle.dumps(tree))
+
+
+def in_a_zip(tree: object, path: Path) -> None:
+    torch.save(tree, path)
+
+
+def in_the_legacy_format(tree: object, path: Path) -> None:
+    torch.save(tree, path, _use_new_zipfile_serialization=False)
+
+
+def in_a_tar(tree: object, path: Path) -> None:
+    """The format of torch before 0.1.10: a tar file with a pickle in it."""
+    with tarfile.open(path, "w") as archive:
+        for name in ("storages", "tensors", "pickle", "sys_info"):
+            content = pickle.dumps(tree)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    "save", [in_a_plain_pickle, in_a_zip, in_the_legacy_format, in_a_tar], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("nested", [False, True], ids=["at the top", "among the tensors"])
+def test_a_checkpoint_that_executes_code_is_refused_unexecuted(
+    tmp_path: Path, save: Callable[[object, Path], None], nested: bool
+) -> None:
+    networks, _ = write(tmp_path)
+    trap = Trap(tmp_path / "sprung")
+    tree = {**networks, "Dec2": {**networks["Dec2"], "inc": trap}} if nested else {"Enc1": trap}
+    save(tree, tmp_path / "trap.pth")
+    with pytest.raises(ModelError) as raised:
+        import_official(tmp_path / "trap.pth", tmp_path / "settings.json", tmp_path / "run")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "sprung").exists()
+    assert not (tmp_path / "run").exists()
+
+
+@settings(deadline=None, max_examples=40)
+@given(legacy=st.booleans(), seed=st.integers(0, 2**32 - 1), cut=st.booleans())
+def test_a_damaged_checkpoint_is_read_right_or_refused_in_one_line(
+    damaged: tuple[Path, list[bytes]], legacy: bool, seed: int, cut: bool
+) -> None:
+    folder, contents = damaged
+    rng, content = random.Random(seed), bytearray(contents[legacy])
+    if cut:
+        content = content[: rng.randrange(len(content))]
+    else:
+        for _ in range(3):
+            content[rng.randrange(min(len(content), 4000))] = rng.randrange(256)
+    (folder / "damaged.pth").write_bytes(content)
+    try:
+        read_official(folder / "damaged.pth", folder / "settings.json")
+    except ModelError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - most damage must be refused, not all
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
+    """A folder with settings, and a whole checkpoint in both formats."""
+    folder = tmp_path_factory.mktemp("damaged")
+    networks, path = write(folder)
+    in_the_legacy_format(networks, folder / "legacy.pth")
+    return folder, [path.read_bytes(), (folder / "legacy.pth").read_bytes()]
 
 
 def test_files_that_are_no_checkpoint_get_one_line(tmp_path: Path) -> None:
     write(tmp_path)
-    settings = tmp_path / "settings.json"
+    asked = tmp_path / "settings.json"
     (tmp_path / "text.pth").write_text("hello")
     whole = (tmp_path / "model_10.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
@@ -186,10 +262,10 @@ def test_files_that_are_no_checkpoint_get_one_line(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
     for name in ("text", "cut", "other", "list"):
         with pytest.raises(ModelError) as raised:
-            read_official(tmp_path / f"{name}.pth", settings)
+            read_official(tmp_path / f"{name}.pth", asked)
         assert "\n" not in str(raised.value)
     with pytest.raises(StoreNotFound, match="no checkpoint"):
-        read_official(tmp_path / "nothing.pth", settings)
+        read_official(tmp_path / "nothing.pth", asked)
     with pytest.raises(StoreNotFound, match="no settings"):
         read_official(tmp_path / "model_10.pth", tmp_path / "nothing.json")
 
@@ -215,3 +291,42 @@ def test_settings_that_do_not_fit_are_refused(
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ModelError, match=message):
         read_official(checkpoint, path)
+
+
+def spoilt(tensor: Tensor) -> Tensor:
+    return torch.full_like(tensor, torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (spoilt, "NaN or infinite"),
+        (lambda tensor: tensor.to(torch.complex64), "not plain floating-point"),
+        (lambda tensor: tensor.to(torch.int32), "not plain floating-point"),
+        (lambda tensor: tensor.to_sparse(), "not plain floating-point"),
+        (lambda tensor: tensor[:1], "shape"),
+        (lambda tensor: [1.0], "no place"),
+    ],
+    ids=["nan", "complex", "integers", "sparse", "shape", "list"],
+)
+def test_tensors_that_are_no_weights_are_refused(
+    tmp_path: Path, change: Callable[[Tensor], Any], message: str
+) -> None:
+    networks, checkpoint = write(tmp_path)
+    networks["Dec2"]["outc.conv.2.bias"] = change(networks["Dec2"]["outc.conv.0.weight"])
+    networks["Dec2"]["outc.conv.0.weight"] = networks["Dec2"].pop("outc.conv.2.bias")
+    torch.save(networks, checkpoint)
+    with pytest.raises(ModelError, match=message):
+        read_official(checkpoint, tmp_path / "settings.json")
+
+
+def test_a_run_that_exists_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    _, checkpoint = write(tmp_path)
+    arguments = (checkpoint, tmp_path / "settings.json")
+    import_official(*arguments, tmp_path / "run")
+    with pytest.raises(OutputExists, match="--overwrite"):
+        import_official(*arguments, tmp_path / "run")
+    with pytest.raises(OutputExists, match="is a file"):
+        import_official(*arguments, checkpoint)
+    made = import_official(*arguments, tmp_path / "run", overwrite=True)
+    assert load_model(tmp_path / "run").digest == made.digest

@@ -80,6 +80,12 @@ class Translator(nn.Module):
 
         return reach(needs, self.stride)
 
+    def parameter_count(self, direction: Direction) -> int:
+        """Trained numbers that translating in a direction uses."""
+        source, target = domains(direction)
+        parts = (self._encoder(source), self._decoder(target))
+        return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
     def encode(self, x: Tensor, domain: DomainName) -> Tensor:
         """The feature map of images of a domain.
 

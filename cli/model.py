@@ -1,0 +1,92 @@
+"""``stable-tiles model``: what can be done with a model's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import common_options, emit, session
+
+if TYPE_CHECKING:
+    from stable_tiles.model_info import DomainInfo, ModelInfo
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.group()
+def model() -> None:
+    """Import the authors' checkpoints, and describe a model."""
+
+
+@model.command("import")
+@click.argument("checkpoint", metavar="OFFICIAL.pth", type=_PATH)
+@click.option(
+    "--settings", type=_PATH, required=True, help="The settings.json of the same experiment."
+)
+@click.option("--out", "run", type=_PATH, required=True, metavar="RUN", help="Folder to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the model of a run that exists.")
+@common_options
+def import_(
+    checkpoint: Path,
+    *,
+    settings: Path,
+    run: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Write a checkpoint of the authors' program as a RUN that translate takes.
+
+    The file may hold tensors only: nothing in it is executed. It does not say
+    how pixels become network units: images are normalised by their percentiles
+    0 and 99, and the output's range is 0..1.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug):
+        from stable_tiles.model_info import describe
+        from stable_tiles.official import import_official
+
+        made = import_official(checkpoint, settings, run, overwrite=overwrite)
+        found = describe(made, run.name)
+        emit(found, as_json, f"wrote {run}\n{_text(found)}")
+
+
+@model.command()
+@click.argument("run", type=_PATH, metavar="RUN")
+@common_options
+def info(run: Path, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Describe the model of RUN: architecture, domains, reach, size, what made it."""
+    with session(quiet=quiet, verbose=verbose, debug=debug):
+        from stable_tiles.model_info import model_info
+
+        found = model_info(run)
+        emit(found, as_json, _text(found))
+
+
+def _text(found: ModelInfo) -> str:
+    network = ", ".join(f"{name} {value}" for name, value in found.network.items())
+    lines = [f"network: {network}", f"stride: {found.stride} px"]
+    for way, reach in found.reach.items():
+        far = "no limit" if reach is None else f"{reach} px"
+        lines.append(f"{way}: reach {far}, {found.parameters[way] / 1e6:.3f} M parameters")
+    lines += [f"domain {name}: {_domain(domain)}" for name, domain in found.domains.items()]
+    lines.append(f"digest: {found.digest}")
+    lines += [f"{name}: {value}" for name, value in found.provenance.items()]
+    return "\n".join(lines)
+
+
+def _domain(domain: DomainInfo) -> str:
+    values = ", ".join(
+        f"{low:g}..{high:g}" for low, high in zip(domain.low, domain.high, strict=True)
+    )
+    asked = domain.normalization
+    bounds = [f"{asked[name]:g}" for name in ("low", "high") if asked[name] is not None]
+    how = " ".join([asked["kind"], *bounds, f"per {asked['per']}"])
+    size = f", {domain.pixel_size_um:g} um a pixel" if domain.pixel_size_um else ""
+    return (
+        f"{domain.channels} channels ({', '.join(domain.names)}), {domain.dtype}, "
+        f"intensities {values}, normalised by {how}{size}"
+    )
