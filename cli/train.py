@@ -45,7 +45,13 @@ if TYPE_CHECKING:
     "--split",
     is_flag=True,
     help="The stores are pairs: no patch of A shall have its counterpart in B. "
-    "One pair is cut into halves, several are dealt out to the domains.",
+    "One pair is cut into halves with a guard band, several are dealt out to the domains.",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Go on without broken or missing chunks, NaN pixels and unusable stores; "
+    "each is logged and counted.",
 )
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run, or start it.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
@@ -66,6 +72,7 @@ def train(
     val_sources: tuple[str, ...],
     val_targets: tuple[str, ...],
     split: bool,
+    skip_bad: bool,
     resume: bool,
     overwrite: bool,
     dry_run: bool,
@@ -99,6 +106,7 @@ def train(
             split=split,
             val_sources=val_sources,
             val_targets=val_targets,
+            skip_bad=skip_bad,
         )
         settings = load_settings(config, [*overrides, *given])
         report = train_model(settings, sources, targets, out, options, progress)
@@ -115,13 +123,29 @@ def _text(report: TrainReport) -> str:
         f"{report.method}: {report.parameters / 1e6:.3g} M parameters, reach {reach}, "
         f"stride {report.stride} px; {report.device}, precision {report.precision}"
     )
+    skipped = f"\nskipped bad blocks and stores: {report.skipped}" if report.skipped else ""
     if report.dry_run:
         return (
             f"{model}\nwould train {report.steps} steps into {report.run}; patches: "
             f"{report.patches_per_second:.0f} a second, each decoded block serves {report.reuse}"
+            f"\n{_parts(report)}{skipped}"
         )
     losses = ", ".join(f"{name} {value:.4g}" for name, value in report.losses.items())
     return (
         f"{model}\ntrained {report.steps} steps ({report.steps - report.resumed_from} now, "
-        f"{report.steps_per_second:.3g} a second) into {report.run}\nlosses: {losses}"
+        f"{report.steps_per_second:.3g} a second) into {report.run}\nlosses: {losses}{skipped}"
     )
+
+
+def _parts(report: TrainReport) -> str:
+    """What of which store each domain is made of, a line each."""
+    names = {"a": "A", "b": "B", "validation_a": "validation A", "validation_b": "validation B"}
+    lines = [f"split: {report.split['kind']}"]
+    for key, name in names.items():
+        for part in report.split[key]:
+            (y0, y1), (x0, x1), planes = part["y"], part["x"], part["planes"]
+            lines.append(
+                f"{name}: {part['store']}, y {y0}:{y1}, x {x0}:{x1}, {planes[1]} planes, "
+                f"read at level {part['level']}"
+            )
+    return "\n".join(lines)

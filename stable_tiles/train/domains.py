@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from stable_tiles.errors import InputError
+from stable_tiles.errors import InputError, MissingExtra, StoreNotFound
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.intensity import Normalizer
+from stable_tiles.ledger import digest_of
 from stable_tiles.model import Domain
+from stable_tiles.region import Region
 from stable_tiles.settings import Settings
-from stable_tiles.train.patches import Patches, Portion, pixel_size_um
+from stable_tiles.train.faults import Fault
+from stable_tiles.train.leaks import refuse_shared
+from stable_tiles.train.patches import Patches, Portion
+from stable_tiles.train.scale import choose_sampling, pixel_size_um
+from stable_tiles.train.split import Split, SplitKind, halves
 
 Stores = Sequence[str | Path]
 
@@ -33,31 +38,45 @@ class Data:
         Of the source and of the target domain.
     held_out : pair of Patches or None
         Of held-out images of A and B.
-    split : bool
-        Whether pairs were divided between the domains.
+    split : Split
+        What of which store belongs to which domain.
+    left_out : tuple of Fault
+        Stores that were given and are not used, and why.
     """
 
     a: Patches
     b: Patches
     held_out: tuple[Patches, Patches] | None
-    split: bool
+    split: Split
+    left_out: tuple[Fault, ...] = ()
 
     @property
     def digests(self) -> dict[str, str]:
         """What tells other inputs apart, by the name that a user gave them with."""
         return {
-            "--split": str(self.split),
+            "--split": digest_of(self.split.to_json()),
             "--source": ",".join(image.digest() for image in self.a.images),
             "--target": ",".join(image.digest() for image in self.b.images),
         }
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Names (without folders) and digests of all stores."""
-        return {
+        """Names (without folders) and digests of all stores, and how they were split."""
+        stores = {
             side: [{"name": image.name, "digest": image.digest()} for image in patches.images]
             for side, patches in (("sources", self.a), ("targets", self.b))
         }
+        return {**stores, "split": self.split.to_json()}
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The stores of both domains that could be opened, and what of them is used."""
+
+    images: tuple[tuple[Image, ...], tuple[Image, ...]]
+    faults: tuple[Fault, ...] = ()
+    windows: tuple[tuple[Region, ...] | None, tuple[Region, ...] | None] = (None, None)
+    kind: SplitKind = "whole stores"
 
 
 def open_data(
@@ -66,6 +85,7 @@ def open_data(
     held_out: tuple[Stores, Stores] = ((), ()),
     *,
     split: bool = False,
+    skip_bad: bool = False,
 ) -> Data:
     """Open and check the stores of both domains.
 
@@ -78,35 +98,39 @@ def open_data(
     split : bool
         The stores are pairs of the same scenes: divide them so that no patch
         of A has its counterpart in B.  Of several pairs, A takes the first,
-        third, ... and B the others; of a single pair A takes the left half
-        and B the right one.
+        third, ... and B the others; a single pair is cut into halves with a
+        guard band between them (see `split`).
+    skip_bad : bool
+        Leave out stores that cannot be used and blocks that cannot be read.
 
     Raises
     ------
     InputError
-        If a store is missing, is none, is given twice, or does not fit the settings.
+        If a store is missing, is none, is on two sides that must not share
+        one, or does not fit the settings.
     """
     if not training[0] or not training[1]:
         raise InputError("training needs at least one --source and one --target store")
-    if not split:
-        _check_apart(training, "unpaired training needs different images, or --split")
-    sources, targets = (tuple(map(open_image, stores)) for stores in training)
-    parts = (Portion(settings.data.channels), Portion())
-    if split:
-        sources, targets, parts = _split(sources, targets, parts)
-    seed = settings.training.seed
-    a = Patches(sources, settings.data, (seed, SOURCE), parts[0])
-    b = Patches(targets, settings.data, (seed, TARGET), parts[1])
     if bool(held_out[0]) != bool(held_out[1]):
         raise InputError("validation needs both --val-source and --val-target")
+    opened, judged = _open(training, skip_bad), _open(held_out, skip_bad)
+    for side in judged.images:
+        refuse_shared(sum(opened.images, ()), side, "validate with images that are not trained on")
+    if split:
+        opened = _split(settings, opened)
+    else:
+        refuse_shared(*opened.images, "unpaired training needs different images, or --split")
+    faults = opened.faults + judged.faults
+    a, b = _patches(settings, opened, (SOURCE, TARGET), skip_bad)
+    faults += a.left_out + b.left_out
     if not held_out[0]:
-        return Data(a, b, None, split)
-    for stores in zip(held_out, training, strict=True):
-        _check_apart(stores, "validate with images that are not trained on")
-    source, target = (tuple(map(open_image, stores)) for stores in held_out)
-    held_a = Patches(source, settings.data, (seed, HELD_OUT_SOURCE), Portion(parts[0].channels))
-    held_b = Patches(target, settings.data, (seed, HELD_OUT_TARGET))
-    return Data(a, b, (held_a, held_b), split)
+        return Data(a, b, None, Split(opened.kind, a.parts, b.parts), faults)
+    tests = _patches(settings, judged, (HELD_OUT_SOURCE, HELD_OUT_TARGET), skip_bad)
+    for patches, judge in zip((a, b), tests, strict=True):
+        _check_same_channels(patches, judge)
+        faults += judge.left_out
+    parts = Split(opened.kind, a.parts, b.parts, tests[0].parts, tests[1].parts)
+    return Data(a, b, tests, parts, faults)
 
 
 def describe(patches: Patches, settings: Settings) -> Domain:
@@ -134,32 +158,66 @@ def describe(patches: Patches, settings: Settings) -> Domain:
     )
 
 
-def _check_apart(stores: tuple[Stores, Stores], advice: str) -> None:
-    """Refuse a store that is on both sides."""
-    first, second = ({_canonical(path): path for path in side} for side in stores)
-    both = first.keys() & second.keys()
-    if both:
-        raise InputError(f"{first[min(both)]} is given twice: {advice}")
+def _open(stores: tuple[Stores, Stores], skip_bad: bool) -> _Opened:
+    faults: list[Fault] = []
+    sides: list[tuple[Image, ...]] = []
+    for paths in stores:
+        images: list[Image] = []
+        for path in paths:
+            try:
+                images.append(open_image(path))
+            except InputError as error:
+                if not skip_bad or isinstance(error, StoreNotFound | MissingExtra):
+                    raise
+                name = str(path).rstrip("/").rsplit("/", 1)[-1]
+                faults.append(Fault(name, str(error).replace(str(path), name)))
+        if paths and not images:
+            raise InputError(f"no store of this domain can be used: {faults[-1].reason}")
+        sides.append(tuple(images))
+    return _Opened((sides[0], sides[1]), tuple(faults))
 
 
-def _canonical(path: str | Path) -> str:
-    return str(path).rstrip("/") if "://" in str(path) else os.path.realpath(path)
+def _patches(
+    settings: Settings, opened: _Opened, streams: tuple[int, int], skip_bad: bool
+) -> tuple[Patches, Patches]:
+    seed, channels = settings.training.seed, (settings.data.channels, None)
+    a, b = (
+        Patches(images, settings.data, (seed, stream), Portion(chosen, parts), skip_bad=skip_bad)
+        for images, stream, chosen, parts in zip(
+            opened.images, streams, channels, opened.windows, strict=True
+        )
+    )
+    return a, b
 
 
-def _split(
-    sources: tuple[Image, ...], targets: tuple[Image, ...], parts: tuple[Portion, Portion]
-) -> tuple[tuple[Image, ...], tuple[Image, ...], tuple[Portion, Portion]]:
+def _split(settings: Settings, opened: _Opened) -> _Opened:
+    """The stores as pairs, divided between the domains."""
+    sources, targets = opened.images
+    if opened.faults:
+        raise InputError(f"--split needs both stores of every pair: {opened.faults[0].reason}")
     if len(sources) != len(targets):
         raise InputError(
             f"--split needs pairs: {len(sources)} --source and {len(targets)} --target stores"
         )
-    for a, b in zip(sources, targets, strict=True):
-        if a.shape[-2:] != b.shape[-2:]:
-            raise InputError(
-                f"--split needs pairs of one size: {a.name} has {a.shape[-2:]} pixels and "
-                f"{b.name} has {b.shape[-2:]}"
-            )
-    if len(sources) > 1:
-        return sources[::2], targets[1::2], parts
-    left, right = Portion(parts[0].channels, "left"), Portion(parts[1].channels, "right")
-    return sources, targets, (left, right)
+    if len(sources) == 1:
+        samplings = (
+            choose_sampling(sources[0], settings.data),
+            choose_sampling(targets[0], settings.data),
+        )
+        left, right = halves((sources[0], targets[0]), samplings)
+        return _Opened(opened.images, windows=((left,), (right,)), kind="halves of a pair")
+    for i, pair in enumerate(zip(sources, targets, strict=True)):
+        refuse_shared(
+            sources[:i] + targets[:i],
+            pair,
+            "--split deals pairs out to the domains, so that a store may be in one pair only",
+        )
+    return _Opened((sources[::2], targets[1::2]), kind="pairs dealt out")
+
+
+def _check_same_channels(training: Patches, judged: Patches) -> None:
+    if training.channels != judged.channels:
+        raise InputError(
+            f"{judged.images[0].name} has {judged.channels} channels but {training.images[0].name}"
+            f" has {training.channels}: validate with images like those that are trained on"
+        )

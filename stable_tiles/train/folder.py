@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal
 
 from stable_tiles.errors import InputError, OutputExists
 from stable_tiles.settings import Settings, dump_settings
+from stable_tiles.train.split import Split
 
 Existing = Literal["refuse", "overwrite", "resume"]
 
@@ -24,6 +26,11 @@ class RunFolder:
     def config(self) -> Path:
         """The resolved settings, complete."""
         return self.path / "config.yaml"
+
+    @property
+    def split(self) -> Path:
+        """Which part of which store belongs to which domain."""
+        return self.path / "split.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -75,3 +82,9 @@ class RunFolder:
         partial = self.config.with_suffix(".partial")
         partial.write_text(dump_settings(settings), encoding="utf-8")
         os.replace(partial, self.config)
+
+    def write_split(self, split: Split) -> None:
+        """Write which part of which store belongs to which domain."""
+        partial = self.split.with_suffix(".partial")
+        partial.write_text(json.dumps(split.to_json(), indent=1) + "\n", encoding="utf-8")
+        os.replace(partial, self.split)

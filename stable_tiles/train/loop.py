@@ -7,6 +7,7 @@ from threading import Event
 from stable_tiles.errors import Interrupted
 from stable_tiles.progress import Progress
 from stable_tiles.train.loader import ahead
+from stable_tiles.train.skip import log_skipped
 from stable_tiles.train.training import Training, save
 from stable_tiles.train.watch import bound, preview, validate
 
@@ -26,6 +27,7 @@ def run_steps(training: Training, first: int, stop: Event, progress: Progress) -
     for step, (a, b) in zip(range(first + 1, last + 1), batches, strict=True):
         losses = training.method.step(a.to(training.device), b.to(training.device), step - 1)
         training.log.add(losses)
+        log_skipped(training, step)
         if training.average is not None:
             training.average.update(training.method.network)
         done, stopped = step == last, stop.is_set()

@@ -4,57 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from stable_tiles.errors import InputError, WorkFailed
-from stable_tiles.image.ngff import Channel
 from stable_tiles.image.store import Image
-from stable_tiles.intensity import Normalizer
 from stable_tiles.region import Region
 from stable_tiles.settings import DataSettings
 from stable_tiles.train.cache import BlockCache
+from stable_tiles.train.faults import BadPixels, Fault, FaultList
 from stable_tiles.train.foreground import Foreground
-from stable_tiles.train.schedule import (
-    MIXED,
-    Block,
-    Cut,
-    Field,
-    Schedule,
-    Shows,
-    everywhere,
-    orient,
-)
+from stable_tiles.train.scale import Planes, resample
+from stable_tiles.train.schedule import MIXED, Block, Cut, Schedule, Shows, everywhere, orient
+from stable_tiles.train.sources import PatchSource, prepare
+from stable_tiles.train.split import Part
 
-Planes = npt.NDArray[np.float32]
+ATTEMPTS = 64
+"""Blocks that are tried in the place of bad ones before a training gives up."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """What of the images is used: some channels (all by default), of a half of every plane."""
+    """What of the images is used.
+
+    Parameters
+    ----------
+    channels : tuple of int, optional
+        Channels; all by default.
+    windows : tuple of Region, optional
+        A window of each image over (y, x), in pixels of level 0; by default all of it.
+    """
 
     channels: tuple[int, ...] | None = None
-    half: Literal["both", "left", "right"] = "both"
+    windows: tuple[Region, ...] | None = None
 
 
 EVERYTHING = Portion()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an image's patches are read.
-
-    A level of the image, the patches' side there, and the columns
-    ``left <= x < right`` that they may cover, in pixels of that level.
-    """
-
-    level: int
-    side: int
-    left: int
-    right: int
 
 
 class Patches:
@@ -75,12 +62,22 @@ class Patches:
         The run's seed and the number of the domain's random stream.
     portion : Portion
         What of the images is used.
+    skip_bad : bool
+        Leave out images that cannot be used and blocks that cannot be read,
+        and take other patches, the same ones in every run.
+
+    Attributes
+    ----------
+    left_out : tuple of Fault
+        Images that are not used, and why.
+    faults : FaultList
+        Blocks that were skipped.
 
     Raises
     ------
     InputError
-        If a patch does not fit into an image, channels differ or do not
-        exist, or a pixel size is needed and not known.
+        If a patch does not fit into an image, an image is constant, channels
+        differ or do not exist, or a pixel size is needed and not known.
     """
 
     def __init__(
@@ -89,23 +86,30 @@ class Patches:
         data: DataSettings,
         stream: tuple[int, int],
         portion: Portion = EVERYTHING,
+        *,
+        skip_bad: bool = False,
     ) -> None:
-        self.images = tuple(images)
         self.side = data.patch
         self.batch_size = data.batch
-        self.portion = portion
-        self.named_channels = _channels(self.images, portion.channels)
+        self.skip_bad = skip_bad
+        self.faults = FaultList()
+        self._sources, self.left_out = _usable(images, data, portion, skip_bad)
+        self.images = tuple(source.image for source in self._sources)
+        self.named_channels = self._sources[0].channels
         self.channels = len(self.named_channels)
-        self.normalizers = tuple(
-            _normalizer(image, data, portion.channels) for image in self.images
-        )
-        self._places = tuple(_place(image, data, portion) for image in self.images)
-        fields = tuple(map(_field, self.images, self._places))
+        self.normalizers = tuple(source.normalizer for source in self._sources)
+        fields = tuple(source.field for source in self._sources)
         capacity = data.cache_bytes // 2
-        mixed = _mixed(self.images, fields, self.channels, capacity)
+        mixed = max(1, min(MIXED, capacity // max(s.largest_block for s in self._sources)))
         shows = self._shows() if data.foreground else everywhere
         self.schedule = Schedule(fields, *stream, data.augment, mixed, data.foreground, shows)
         self.cache = BlockCache(self._read, capacity)
+        self._bad: dict[Block, BadPixels] = {}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What of each image patches are read from."""
+        return tuple(source.part for source in self._sources)
 
     def batch(self, step: int) -> Planes:
         """The patches of a step (from 0).
@@ -117,137 +121,101 @@ class Patches:
 
         Raises
         ------
+        BadPixels
+            If a block cannot be read or holds NaN or infinity; names the
+            store and position.
         WorkFailed
-            If a block cannot be read or holds NaN or infinity; names the store and position.
+            If nearly all blocks are bad, where they are skipped.
         """
-        first = step * self.batch_size
-        return np.stack([self.patch(first + i) for i in range(self.batch_size)])
+        planes = np.empty((self.batch_size, self.channels, self.side, self.side), np.float32)
+        for i in range(self.batch_size):
+            self._fill(planes[i], step * self.batch_size + i)
+        return planes
 
     def patch(self, index: int) -> Planes:
         """The patch number `index` as float32 (c, y, x), in network units."""
-        cut = self.schedule.cut(index)
-        return np.ascontiguousarray(orient(self._normalized(cut), cut.orientation))
+        planes = np.empty((self.channels, self.side, self.side), np.float32)
+        self._fill(planes, index)
+        return planes
 
-    def _normalized(self, cut: Cut) -> Planes:
-        block = self.cache.load(cut.block)
-        window = Region(cut.origin, (cut.origin[0] + cut.side, cut.origin[1] + cut.side))
-        rows, columns = window.relative_to(cut.block.start).slices
-        pixels = self.normalizers[cut.block.image].normalize(block[:, rows, columns])
-        return pixels if cut.side == self.side else _resize(pixels, self.side)
+    def place(self, index: int) -> Part:
+        """Where the patch number `index` comes from: all pixels of level 0 that it is made of."""
+        cut, _ = self._usable_cut(index)
+        return self._sources[cut.block.image].footprint(cut.block.plane, cut.origin)
+
+    def _fill(self, planes: Planes, index: int) -> None:
+        cut, block = self._usable_cut(index)
+        source = self._sources[cut.block.image]
+        (top, left), (height, width) = cut.block.start, cut.shape
+        y, x = cut.origin[0] - top, cut.origin[1] - left
+        pixels = block[:, y : y + height, x : x + width]
+        if source.sampling.extent == (self.side, self.side):
+            # Turned before they are made floats: fewer bytes move.
+            source.normalizer.normalize(orient(pixels, cut.orientation), out=planes)
+            return
+        units = resample(source.normalizer.normalize(pixels), source.sampling.extent, self.side)
+        planes[...] = orient(units, cut.orientation)
+
+    def _usable_cut(self, index: int) -> tuple[Cut, npt.NDArray[Any]]:
+        """The cut of a patch, and its block's pixels; another one where blocks are bad."""
+        for attempt in range(ATTEMPTS):
+            cut = self.schedule.cut(index, attempt)
+            try:
+                return cut, self.cache.load(cut.block)
+            except BadPixels as error:
+                if not self.skip_bad:
+                    raise
+                self.faults.note(index, error.fault)
+                last = error.fault
+        raise WorkFailed(f"{ATTEMPTS} blocks in a row are bad, the last: {last}. Repair the stores")
+
+    def _read(self, block: Block) -> npt.NDArray[Any]:
+        if block in self._bad:
+            raise self._bad[block]
+        try:
+            return self._sources[block.image].read(block)
+        except BadPixels as error:
+            if self.skip_bad:
+                self._bad[block] = error
+            raise
 
     def _shows(self) -> Shows:
         masks = [
-            Foreground(image, place.level, place.side)
-            for image, place in zip(self.images, self._places, strict=True)
+            Foreground(source.image, source.sampling.level, min(source.sampling.window))
+            for source in self._sources
         ]
-        left = [place.left for place in self._places]
-        return lambda image, plane, y, x: masks[image].at(plane, y, x + left[image])
-
-    def _read(self, block: Block) -> npt.NDArray[Any]:
-        image, place = self.images[block.image], self._places[block.image]
-        t, z = divmod(block.plane, image.shape[2])
-        window = Region(block.start, block.stop).shifted((0, place.left))
-        region = Region((t, z, *window.start), (t + 1, z + 1, *window.stop))
-        channels = self.portion.channels
-        pixels: npt.NDArray[Any] = image.read(region, place.level, channels)[0, :, 0]
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            bad = np.argwhere(~np.isfinite(pixels))[0]
-            y, x = (int(i) + start for i, start in zip(bad[1:], window.start, strict=True))
-            raise WorkFailed(
-                f"{image.name} level {place.level} holds NaN or infinity at t {t}, z {z}, "
-                f"y {y}, x {x}: replace such pixels before training"
-            )
-        return pixels
-
-
-def _channels(images: Sequence[Image], selected: Sequence[int] | None) -> tuple[Channel, ...]:
-    first = images[0]
-    for image in images:
-        if image.shape[1] != first.shape[1]:
-            raise InputError(
-                f"{image.name} has {image.shape[1]} channels but {first.name} has "
-                f"{first.shape[1]}: all images of a domain need the same channels"
-            )
-    if selected is None:
-        return first.channels
-    wrong = [c for c in selected if not 0 <= c < first.shape[1]]
-    if wrong or not selected:
-        raise InputError(
-            f"data.channels {list(selected)}: {first.name} has the channels 0..{first.shape[1] - 1}"
+        first = [source.first for source in self._sources]
+        return lambda image, plane, y, x: masks[image].at(
+            plane, y + first[image][0], x + first[image][1]
         )
-    return tuple(first.channels[c] for c in selected)
 
 
-def _normalizer(image: Image, data: DataSettings, channels: Sequence[int] | None) -> Normalizer:
-    fitted = image.normalizer(data.normalize)
-    if channels is None or len(fitted.low) == 1:
-        return fitted
-    return Normalizer(
-        tuple(fitted.low[c] for c in channels), tuple(fitted.high[c] for c in channels)
-    )
+def _usable(
+    images: Sequence[Image], data: DataSettings, portion: Portion, skip_bad: bool
+) -> tuple[tuple[PatchSource, ...], tuple[Fault, ...]]:
+    """The images that can be used, and why the others cannot."""
+    windows = portion.windows or (None,) * len(images)
+    sources: list[PatchSource] = []
+    faults: list[Fault] = []
+    for image, window in zip(images, windows, strict=True):
+        try:
+            source = prepare(image, data, portion.channels, window)
+            _check_channels(source.image, sources)
+            sources.append(source)
+        except (InputError, WorkFailed) as error:
+            if not skip_bad:
+                raise
+            reason = str(error).removeprefix(f"{image.name} ")
+            faults.append(Fault(image.name, reason))
+    if not sources:
+        raise InputError(f"no store of this domain can be used; {faults[0]}")
+    return tuple(sources), tuple(faults)
 
 
-def pixel_size_um(image: Image) -> float | None:
-    """The image's pixel size in micrometres (the mean of y and x), or None where unknown."""
-    factors = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3}
-    units, scale = image.axes.units, image.axes.scale
-    sizes = [factors[str(units[n])] * scale[n] for n in "yx" if units[n] in factors]
-    return sum(sizes) / 2 if len(sizes) == 2 else None
-
-
-def _place(image: Image, data: DataSettings, portion: Portion) -> Place:
-    """The coarsest level still finer than the wanted pixel size, and a patch's side there."""
-    level, side = _scale(image, data)
-    width = image.levels[level].shape[-1]
-    left = width // 2 if portion.half == "right" else 0
-    right = width // 2 if portion.half == "left" else width
-    return Place(level, side, left, right)
-
-
-def _scale(image: Image, data: DataSettings) -> tuple[int, int]:
-    if data.pixel_size_um is None:
-        return 0, data.patch
-    own = pixel_size_um(image)
-    if own is None:
+def _check_channels(image: Image, others: Sequence[PatchSource]) -> None:
+    if others and image.shape[1] != others[0].image.shape[1]:
+        first = others[0].image
         raise InputError(
-            f"{image.name} has no pixel size in micrometres, which data.pixel_size_um needs: "
-            "convert it with --pixel-size, or set data.pixel_size_um=null"
+            f"{image.name} has {image.shape[1]} channels but {first.name} has "
+            f"{first.shape[1]}: all images of a domain need the same channels"
         )
-    ratio = data.pixel_size_um / own
-    shrunk = [scale[-1] / image.axes.scale["x"] for scale in image.multiscale.scales]
-    level = max((k for k, factor in enumerate(shrunk) if factor <= ratio * 1.01), default=0)
-    return level, max(1, round(data.patch * ratio / shrunk[level]))
-
-
-def _field(image: Image, place: Place) -> Field:
-    level = image.levels[place.level]
-    t, _, z, height, _ = level.shape
-    width = place.right - place.left
-    if place.side > min(height, width):
-        raise InputError(
-            f"patches of {place.side} px do not fit into {image.name} ({height} x {width} px at "
-            f"level {place.level}): use data.patch of {min(height, width)} or less, or leave it out"
-        )
-    chunk = max(level.array.chunks[-2:])
-    return Field(t * z, height, width, place.side, chunk * -(-place.side // chunk))
-
-
-def _mixed(images: Sequence[Image], fields: Sequence[Field], channels: int, capacity: int) -> int:
-    largest = max(
-        field.largest_block * channels * image.dtype.itemsize
-        for field, image in zip(fields, images, strict=True)
-    )
-    return int(min(MIXED, max(1, capacity // largest)))
-
-
-def _resize(pixels: Planes, side: int) -> Planes:
-    # antialias: shrinking averages instead of dropping pixels
-    resized = torch.nn.functional.interpolate(
-        torch.from_numpy(pixels)[None],
-        (side, side),
-        mode="bilinear",
-        align_corners=False,
-        antialias=True,
-    )
-    array: Planes = resized[0].numpy()
-    return array

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,7 +25,7 @@ from stable_tiles.train.domains import Data, Stores, describe, open_data
 from stable_tiles.train.folder import Existing, RunFolder
 from stable_tiles.train.log import LossLog
 from stable_tiles.train.loop import run_steps
-from stable_tiles.train.schedule import REUSE
+from stable_tiles.train.skip import count_skipped, start_skipping
 from stable_tiles.train.stop import stop_requests
 from stable_tiles.train.training import Training, restore
 
@@ -60,6 +61,9 @@ class TrainOptions:
         The stores are pairs, to be divided between the domains.
     val_sources, val_targets : sequence of paths
         Held-out images of both domains.
+    skip_bad : bool
+        Go on without stores that cannot be used and blocks that cannot be
+        read; each is logged and counted.
     """
 
     device: DeviceName = "auto"
@@ -68,6 +72,7 @@ class TrainOptions:
     split: bool = False
     val_sources: Stores = ()
     val_targets: Stores = ()
+    skip_bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ class TrainReport:
     """What was trained, or would be.
 
     `parameters` counts both directions of the translator; `reach` is in
-    pixels by direction (None: no limit); `reuse` is the number of patches
-    that each decoded block serves; rates are of this call and count patches
+    pixels by direction (None: no limit); `split` says which part of which
+    store belongs to which domain (see `Split`); `reuse` is the number of
+    patches that each decoded block serves (the larger of both domains);
+    `skipped` counts bad blocks and stores; rates are of this call and count patches
     of both domains; `losses` are the means of the last logged steps, empty
     where no step was taken.
     """
@@ -91,7 +98,9 @@ class TrainReport:
     steps: int
     resumed_from: int
     losses: dict[str, float]
+    split: dict[str, Any]
     reuse: int
+    skipped: int
     seconds: float
     steps_per_second: float
     patches_per_second: float
@@ -150,14 +159,16 @@ def train(
     device = choose_device(options.device)
     resolved = _resolve(settings, device)
     held_out = (options.val_sources, options.val_targets)
-    data = open_data(resolved, (sources, targets), held_out, split=options.split)
+    data = open_data(
+        resolved, (sources, targets), held_out, split=options.split, skip_bad=options.skip_bad
+    )
     with _seeded(resolved.training.seed, device):
         method = create(resolved, data.a.channels, data.b.channels, device)
         if options.dry_run:
             return _rehearse(resolved, data, method, run)
         if options.existing == "overwrite":
             run.remove()
-        return _train(_assemble(resolved, data, method, run), progress)
+        return _train(_assemble(resolved, data, method, run), data, progress)
 
 
 @contextmanager
@@ -180,8 +191,14 @@ def _rehearse(settings: Settings, data: Data, method: Method, run: RunFolder) ->
         data.a.patch(i)
         data.b.patch(i)
     seconds = time.perf_counter() - began
-    report = _report(settings, method, run)
-    return replace(report, seconds=seconds, patches_per_second=2 * TIMED / seconds, dry_run=True)
+    found = [fault for patches in (data.a, data.b) for fault in patches.faults.due(TIMED)]
+    return replace(
+        _report(settings, data, method, run),
+        skipped=len(found) + len(data.left_out),
+        seconds=seconds,
+        patches_per_second=2 * TIMED / seconds,
+        dry_run=True,
+    )
 
 
 def _assemble(settings: Settings, data: Data, method: Method, run: RunFolder) -> Training:
@@ -213,7 +230,6 @@ def _model_writer(
         "versions": versions(),
         "settings": digest_of(settings.model_dump(mode="json")),
         "seed": settings.training.seed,
-        "split": data.split,
         **data.provenance,
     }
 
@@ -224,28 +240,31 @@ def _model_writer(
     return write
 
 
-def _train(training: Training, progress: Progress) -> TrainReport:
+def _train(training: Training, data: Data, progress: Progress) -> TrainReport:
     first = restore(training)
     training.run.write_config(training.settings)
+    training.run.write_split(data.split)
+    start_skipping(training, data.left_out, first)
     training.log.start(first)
     began = time.perf_counter()
     with stop_requests() as stop:
         run_steps(training, first, stop, progress)
     seconds, last = time.perf_counter() - began, training.settings.training.steps
     rate = (last - first) / seconds
-    report = _report(training.settings, training.method, training.run)
+    report = _report(training.settings, data, training.method, training.run)
     return replace(
         report,
         steps=last,
         resumed_from=first,
         losses=training.log.last,
+        skipped=count_skipped(training),
         seconds=seconds,
         steps_per_second=rate,
         patches_per_second=2 * training.settings.data.batch * rate,
     )
 
 
-def _report(settings: Settings, method: Method, run: RunFolder) -> TrainReport:
+def _report(settings: Settings, data: Data, method: Method, run: RunFolder) -> TrainReport:
     """What is known before any step."""
     network = method.network
     return TrainReport(
@@ -259,7 +278,9 @@ def _report(settings: Settings, method: Method, run: RunFolder) -> TrainReport:
         steps=settings.training.steps,
         resumed_from=0,
         losses={},
-        reuse=REUSE,
+        split=data.split.to_json(),
+        reuse=max(data.a.schedule.reuse, data.b.schedule.reuse),
+        skipped=0,
         seconds=0.0,
         steps_per_second=0.0,
         patches_per_second=0.0,

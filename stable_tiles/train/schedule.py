@@ -8,8 +8,9 @@ inside), and one number names an anchor of the whole domain.
 Reading a patch means decoding whole chunks, so patches come from *blocks*:
 the anchors of a plane are cut into cells of whole chunks, and a block is the
 window of pixels that the patches of one cell can touch.  Each block serves
-`REUSE` patches; `MIXED` blocks are in use at any time, in slots that take
-turns and are renewed one after the other::
+`Schedule.reuse` patches: as many as fit into it side by side, at most
+`REUSE`.  `MIXED` blocks are in use at any time, in slots that take turns and
+are renewed one after the other::
 
     index   0 1 2 3 4 5 6 7 8 ...
     slot    0 1 2 3 0 1 2 3 0 ...      (drawn for 4 slots and a reuse of 2)
@@ -24,19 +25,26 @@ neighbours in the sequence come from different draws of blocks.
 A share of the blocks may be drawn from the foreground: then positions are
 drawn again, up to `TRIES` times, until a patch's centre shows something, for
 the block as for each of its patches.  The rest stays uniform.
+
+Where a block cannot be used, `Schedule.cut` of a further *attempt* draws
+another block in its place, for all of its patches, and again uniformly.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property, lru_cache
+from itertools import accumulate, islice
+from math import prod
 
 import numpy as np
 
+from stable_tiles.train.philox import words
+
 REUSE = 8
-"""Patches that each decoded block serves."""
+"""Patches that a decoded block serves at most."""
 
 MIXED = 16
 """Blocks that patches are mixed from at any time, where memory allows."""
@@ -67,12 +75,12 @@ class Field:
     ----------
     planes : int
         Number of planes (t times z).
-    height, width : int
-        Size of each plane in pixels.
-    side : int
-        Side of a patch in this image's own pixels.
-    cell : int
-        Side of a cell of anchors in pixels: a multiple of the chunk's side.
+    shape : (int, int)
+        Height and width of each plane in pixels.
+    patch : (int, int)
+        Height and width of a patch in this image's own pixels.
+    cell : (int, int)
+        Height and width of a cell of anchors in pixels: multiples of the chunk's.
 
     Raises
     ------
@@ -81,31 +89,31 @@ class Field:
     """
 
     planes: int
-    height: int
-    width: int
-    side: int
-    cell: int
+    shape: tuple[int, int]
+    patch: tuple[int, int]
+    cell: tuple[int, int]
 
     def __post_init__(self) -> None:
-        if not 0 < self.side <= min(self.height, self.width):
-            raise ValueError(f"patches of {self.side} px do not fit {self.height} x {self.width}")
+        if not all(0 < n <= size for n, size in zip(self.patch, self.shape, strict=True)):
+            raise ValueError(f"patches of {_by(self.patch)} px do not fit {_by(self.shape)}")
 
-    @property
+    @cached_property
     def anchors(self) -> tuple[int, int]:
         """Numbers of valid patch origins along y and x."""
-        return self.height - self.side + 1, self.width - self.side + 1
+        return self.shape[0] - self.patch[0] + 1, self.shape[1] - self.patch[1] + 1
 
     @property
     def positions(self) -> int:
         """Number of different patches in all planes."""
-        rows, columns = self.anchors
-        return self.planes * rows * columns
+        return self.planes * prod(self.anchors)
 
     @property
     def largest_block(self) -> int:
         """Pixels of the largest block."""
-        rows, columns = (min(self.cell, n) + self.side - 1 for n in self.anchors)
-        return rows * columns
+        return prod(
+            min(cell, n) + side - 1
+            for cell, n, side in zip(self.cell, self.anchors, self.patch, strict=True)
+        )
 
 
 @dataclass(frozen=True, order=True)
@@ -124,7 +132,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Cut:
-    """One patch: a square of a block, and how it is turned.
+    """One patch: a window of a block, and how it is turned.
 
     Parameters
     ----------
@@ -132,15 +140,15 @@ class Cut:
         The window that holds the patch.
     origin : tuple of int
         The patch's first pixel (y, x) in the plane.
-    side : int
-        Side in the image's own pixels.
+    shape : tuple of int
+        Height and width in the image's own pixels.
     orientation : int
         0..7: quarter turns (value modulo 4), then a mirror of x from 4 on.
     """
 
     block: Block
     origin: tuple[int, int]
-    side: int
+    shape: tuple[int, int]
     orientation: int
 
 
@@ -174,67 +182,95 @@ class Schedule:
     foreground: float = 0.0
     shows: Shows = everywhere
 
-    def cut(self, index: int) -> Cut:
-        """The patch number `index` (from 0), whatever was asked for before."""
-        turn, slot = divmod(index, self.mixed)
-        renewals = (turn + slot * REUSE // self.mixed) // REUSE
-        block, selective = self._block(renewals * self.mixed + slot)
-        field = self.fields[block.image]
-        tries = TRIES if selective else 1
-        turned, *draws = self._uniform(_PATCH, index, 1 + 2 * tries)
-        origin = self._first(
-            (block.image, block.plane, _within(field, block, draws[i : i + 2]))
-            for i in range(0, 2 * tries, 2)
-        )[2]
-        return Cut(block, origin, field.side, int(turned * 8) if self.augment else 0)
+    @cached_property
+    def reuse(self) -> int:
+        """Patches that each block serves: those that fit into it side by side, 1 to `REUSE`.
 
-    def _block(self, number: int) -> tuple[Block, bool]:
-        """The block of that number, and whether it was drawn from the foreground."""
-        chance, *places = self._uniform(_BLOCK, number, 1 + (TRIES if self.foreground else 1))
-        selective = chance < self.foreground
-        tried = places if selective else places[:1]
+        The mean over blocks as they are drawn, so that a small image does not
+        hold a large one back.
+        """
+        fitting = sum(f.positions * f.largest_block / prod(f.patch) for f in self.fields)
+        return min(REUSE, max(1, int(fitting / self._ends[-1])))
+
+    def cut(self, index: int, attempt: int = 0) -> Cut:
+        """The patch number `index` (from 0), whatever was asked for before.
+
+        Parameters
+        ----------
+        index : int
+            Which patch.
+        attempt : int
+            How many blocks were refused in its place; each attempt draws another.
+        """
+        turn, slot = divmod(index, self.mixed)
+        renewals = (turn + slot * self.reuse // self.mixed) // self.reuse
+        block, selective = self._block(renewals * self.mixed + slot, attempt)
+        field = self.fields[block.image]
+        draws = self._draws(_PATCH, index, attempt)
+        turned = next(draws)
+        origin = self._first(
+            (block.image, block.plane, _within(field, block, (next(draws), next(draws))))
+            for _ in range(TRIES if selective else 1)
+        )[2]
+        return Cut(block, origin, field.patch, int(turned * 8) if self.augment else 0)
+
+    @cached_property
+    def _block(self) -> Callable[[int, int], tuple[Block, bool]]:
+        """The block of a number and attempt, and whether it was drawn from the foreground."""
+        return lru_cache(maxsize=4 * self.mixed)(self._draw_block)
+
+    def _draw_block(self, number: int, attempt: int) -> tuple[Block, bool]:
+        draws = self._draws(_BLOCK, number, attempt)
+        selective = next(draws) < self.foreground
+        tried = islice(draws, TRIES if selective else 1)
         image, plane, anchor = self._first(map(self._locate, tried))
         field = self.fields[image]
-        y, x = (a // field.cell * field.cell for a in anchor)
-        rows, columns = field.anchors
-        stop = (min(y + field.cell, rows), min(x + field.cell, columns))
-        reach = field.side - 1
-        return Block(image, plane, (y, x), (stop[0] + reach, stop[1] + reach)), selective
+        starts, stops = [], []
+        for a, cell, count, side in zip(
+            anchor, field.cell, field.anchors, field.patch, strict=True
+        ):
+            starts.append(a // cell * cell)
+            stops.append(min(starts[-1] + cell, count) + side - 1)
+        return Block(image, plane, (starts[0], starts[1]), (stops[0], stops[1])), selective
 
     def _first(self, places: Iterable[_Place]) -> _Place:
         """The first place whose patch shows something at its centre, else the last."""
         for image, plane, origin in places:
-            half = self.fields[image].side / 2
+            height, width = self.fields[image].patch
             chosen = image, plane, origin
-            if self.shows(image, plane, origin[0] + half, origin[1] + half):
+            if self.shows(image, plane, origin[0] + height / 2, origin[1] + width / 2):
                 break
         return chosen
 
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(field.positions for field in self.fields))
+
     def _locate(self, place: float) -> _Place:
-        ends = list(accumulate(field.positions for field in self.fields))
-        anchor = int(place * ends[-1])
-        image = bisect_right(ends, anchor)
+        anchor = int(place * self._ends[-1])
+        image = bisect_right(self._ends, anchor)
         field = self.fields[image]
         rows, columns = field.anchors
-        plane, within = divmod(anchor - (ends[image] - field.positions), rows * columns)
+        plane, within = divmod(anchor - (self._ends[image] - field.positions), rows * columns)
         return image, plane, divmod(within, columns)
 
-    def _uniform(self, purpose: int, index: int, count: int) -> Sequence[float]:
-        # Raw words of a counter-based generator: the same on every machine and
-        # for every release of numpy, and no generator has to be wound forward.
-        words = np.random.Philox(
-            key=[self.seed, self.stream], counter=[0, 0, purpose, index]
-        ).random_raw(count)
-        return [float(word) for word in (words >> np.uint64(11)) * 2.0**-53]
+    def _draws(self, purpose: int, index: int, attempt: int) -> Iterator[float]:
+        """Numbers in 0..1, 1 excluded, that depend on the arguments and the schedule alone."""
+        return (
+            (word >> 11) * 2.0**-53
+            for word in words((self.seed, self.stream), (attempt, purpose, index))
+        )
 
 
-def _within(field: Field, block: Block, draws: Sequence[float]) -> tuple[int, int]:
+def _within(field: Field, block: Block, draws: tuple[float, float]) -> tuple[int, int]:
     """An origin of a patch inside the block."""
-    y, x = (
-        start + int(u * (stop - start - field.side + 1))
-        for start, stop, u in zip(block.start, block.stop, draws, strict=True)
-    )
-    return y, x
+    (top, left), (bottom, right), (height, width) = block.start, block.stop, field.patch
+    y = top + int(draws[0] * (bottom - top - height + 1))
+    return y, left + int(draws[1] * (right - left - width + 1))
+
+
+def _by(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} x {shape[1]}"
 
 
 def orient(patch: np.ndarray, orientation: int) -> np.ndarray:

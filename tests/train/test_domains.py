@@ -22,23 +22,35 @@ def stores(folder: Path, *names: str, width: int = 40, channels: int = 1) -> lis
     ]
 
 
-def test_a_single_pair_is_split_into_halves_that_share_no_pixel(tmp_path: Path) -> None:
+def test_a_single_pair_is_cut_into_halves_with_a_band_between_them(tmp_path: Path) -> None:
     paths = stores(tmp_path, "a", "b", width=41)
     data = open_data(SETTINGS, ([paths[0]], [paths[1]]), split=True)
-    seen = {
-        side: {patches.schedule.cut(i).origin[1] + offset for i in range(2000)}
-        for side, patches, offset in (("a", data.a, 0), ("b", data.b, 20))
-    }
-    assert max(seen["a"]) + 16 <= 20
-    assert min(seen["b"]) == 20
-    assert max(seen["b"]) + 16 == 41
+    assert (data.split.kind, data.split.a[0].x, data.split.b[0].x) == (
+        "halves of a pair",
+        (0, 19),
+        (22, 41),
+    )
+    for patches, (first, stop) in ((data.a, (0, 19)), (data.b, (22, 41))):
+        columns = [patches.place(i).x for i in range(400)]
+        assert min(c[0] for c in columns) == first
+        assert max(c[1] for c in columns) == stop
     cut = data.b.schedule.cut(3)
     plane = np.asarray(data.b.images[0].levels[0].array).reshape(30, 41)
     y, x = cut.origin
-    expected = plane[y : y + 16, x + 20 : x + 36]
+    expected = plane[y : y + 16, x + 22 : x + 38]
     low, high = data.b.normalizers[0].low[0], data.b.normalizers[0].high[0]
     got = data.b.patch(3)[0] * (high - low) + low
     np.testing.assert_allclose(np.sort(got.ravel()), np.sort(expected.ravel()), rtol=1e-4)
+
+
+def test_a_tall_pair_is_cut_across_its_rows(tmp_path: Path) -> None:
+    a, b = (
+        write_store(tmp_path / f"{i}.zarr", random_pixels((1, 1, 1, 60, 20), i)).path
+        for i in range(2)
+    )
+    parts = open_data(SETTINGS, ([a], [b]), split=True).split
+    assert (parts.a[0].y, parts.a[0].x) == ((0, 29), (0, 20))
+    assert (parts.b[0].y, parts.b[0].x) == ((31, 60), (0, 20))
 
 
 def test_several_pairs_are_dealt_out_to_the_domains(tmp_path: Path) -> None:
@@ -50,7 +62,7 @@ def test_several_pairs_are_dealt_out_to_the_domains(tmp_path: Path) -> None:
 
 def test_only_pairs_of_one_size_can_be_split(tmp_path: Path) -> None:
     a, b = stores(tmp_path, "a"), stores(tmp_path, "b", width=50)
-    with pytest.raises(InputError, match=r"a\.zarr has \(30, 40\) pixels and b\.zarr has"):
+    with pytest.raises(InputError, match=r"a\.zarr shows 30 x 40 pixels and b\.zarr 30 x 50"):
         open_data(SETTINGS, (a, b), split=True)
     with pytest.raises(InputError, match="needs pairs: 1 --source and 2 --target"):
         open_data(SETTINGS, (a, [*a, *b]), split=True)

@@ -86,7 +86,7 @@ def test_patches_come_at_the_wanted_pixel_size(tmp_path: Path) -> None:
     image = write_store(tmp_path / "fine.zarr", pixels, scale={"y": 0.25, "x": 0.25})
     data = DataSettings(patch=16, normalize=PLAIN, pixel_size_um=0.75, augment=False)
     patches = Patches([image], data, (0, 0))
-    assert patches.schedule.fields[0].side == 24, "the level of 0.5 um, 24 of its pixels"
+    assert patches.schedule.fields[0].patch == (24, 24), "the level of 0.5 um, 24 of its pixels"
     patch = patches.patch(0)[0]
     assert patch.shape == (16, 16)
     inner = patch[3:-3, 3:-3]
@@ -120,11 +120,11 @@ def test_a_pixel_size_is_needed_to_bring_images_to_one(images: list[Image]) -> N
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_are_named_with_store_and_position(tmp_path: Path, bad: float) -> None:
-    pixels = np.zeros((1, 1, 2, 32, 32), np.float32)
+    pixels = random_pixels((1, 1, 2, 32, 32), dtype="float32")
     pixels[0, 0, 1, 7, 20] = bad
     image = write_store(tmp_path / "holes.zarr", pixels)
     patches = Patches([image], DataSettings(patch=32, batch=40, normalize=PLAIN), (0, 0))
-    where = r"holes\.zarr level 0 holds NaN or infinity at t 0, z 1, y 7, x 20"
+    where = r"holes\.zarr level 0, t 0, z 1, y 7, x 20: holds NaN or infinity"
     with pytest.raises(WorkFailed, match=where):
         patches.batch(0)
 
@@ -134,5 +134,5 @@ def test_a_broken_chunk_is_named_with_store_and_position(tmp_path: Path) -> None
     chunk = next(f for f in (tmp_path / "torn.zarr" / "0" / "c").rglob("*") if f.is_file())
     chunk.write_bytes(chunk.read_bytes()[:20])
     patches = Patches([image], DataSettings(patch=16, normalize=PLAIN), (0, 0))
-    with pytest.raises(WorkFailed, match=r"cannot read torn\.zarr level 0.*\(0, 0, 0, 0\)"):
+    with pytest.raises(WorkFailed, match=r"torn\.zarr level 0, t 0, z 0, y 0, x 0: cannot be"):
         patches.batch(0)

@@ -97,6 +97,7 @@ def test_a_run_holds_what_translate_and_people_need(whole: Path) -> None:
         "model.json",
         "model.safetensors",
         "previews",
+        "split.json",
     }
     assert load_settings(whole / "config.yaml") == tiny()
     assert sorted(p.name for p in (whole / "checkpoints").iterdir()) == [

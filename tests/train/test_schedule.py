@@ -9,9 +9,14 @@ from stable_tiles.train.schedule import REUSE, Field, Schedule, orient
 
 @st.composite
 def fields(draw: st.DrawFn) -> Field:
-    side = draw(st.integers(1, 40))
-    height, width = (draw(st.integers(side, side + 90)) for _ in range(2))
-    return Field(draw(st.integers(1, 4)), height, width, side, draw(st.integers(1, 64)))
+    high, wide = (draw(st.integers(1, 40)) for _ in range(2))
+    shape = draw(st.integers(high, high + 90)), draw(st.integers(wide, wide + 90))
+    cell = draw(st.integers(1, 64)), draw(st.integers(1, 64))
+    return Field(draw(st.integers(1, 4)), shape, (high, wide), cell)
+
+
+def square(planes: int, height: int, width: int, side: int, cell: int) -> Field:
+    return Field(planes, (height, width), (side, side), (cell, cell))
 
 
 @settings(deadline=None, max_examples=60)
@@ -27,16 +32,16 @@ def test_every_patch_lies_inside_its_block_and_its_plane(
     cut = Schedule(tuple(images), seed, 0, True, mixed).cut(index)
     field, block = images[cut.block.image], cut.block
     assert 0 <= block.plane < field.planes
-    for origin, start, stop, size in zip(
-        cut.origin, block.start, block.stop, (field.height, field.width), strict=True
+    for origin, start, stop, side, size in zip(
+        cut.origin, block.start, block.stop, cut.shape, field.shape, strict=True
     ):
         assert 0 <= start <= origin
-        assert origin + cut.side <= stop <= size
+        assert origin + side <= stop <= size
     assert 0 <= cut.orientation < 8
 
 
 def test_patch_positions_are_uniform_borders_included() -> None:
-    images = (Field(2, 13, 9, 6, 3), Field(1, 8, 8, 6, 4))
+    images = (square(2, 13, 9, 6, 3), square(1, 8, 8, 6, 4))
     schedule = Schedule(images, seed=1, stream=0, augment=False, mixed=4)
     # One patch a block: those of one block share its cell and are not independent.
     cuts = [schedule.cut(i) for i in range(0, 4 * REUSE * 4000, 4 * REUSE)]
@@ -49,7 +54,7 @@ def test_patch_positions_are_uniform_borders_included() -> None:
 
 
 def test_all_patches_together_cover_positions_evenly() -> None:
-    schedule = Schedule((Field(1, 12, 12, 5, 4),), seed=2, stream=0, augment=True)
+    schedule = Schedule((square(1, 12, 12, 5, 4),), seed=2, stream=0, augment=True)
     cuts = [schedule.cut(i) for i in range(64_000)]
     heat = np.zeros((8, 8))
     np.add.at(heat, tuple(np.array([c.origin for c in cuts]).T), 1)
@@ -60,7 +65,8 @@ def test_all_patches_together_cover_positions_evenly() -> None:
 
 
 def test_a_block_serves_its_reuse_and_neighbours_come_from_different_slots() -> None:
-    schedule = Schedule((Field(50, 64, 64, 8, 8),), seed=3, stream=0, augment=False, mixed=4)
+    schedule = Schedule((square(50, 64, 64, 8, 16),), seed=3, stream=0, augment=False, mixed=4)
+    assert schedule.reuse == REUSE
     blocks = [schedule.cut(i).block for i in range(4 * REUSE * 20)]
     for slot in range(4):
         turns = blocks[slot::4]
@@ -72,7 +78,7 @@ def test_a_block_serves_its_reuse_and_neighbours_come_from_different_slots() -> 
 
 
 def test_the_sequence_depends_on_seed_and_domain_alone() -> None:
-    field = (Field(3, 100, 100, 10, 32),)
+    field = (square(3, 100, 100, 10, 32),)
     one = [Schedule(field, 7, 0, True).cut(i) for i in range(64)]
     schedule = Schedule(field, 7, 0, True)
     backwards = [schedule.cut(i) for i in reversed(range(64))][::-1]
@@ -82,7 +88,7 @@ def test_the_sequence_depends_on_seed_and_domain_alone() -> None:
 
 
 def test_larger_images_are_drawn_in_proportion_to_their_positions() -> None:
-    images = (Field(1, 20, 20, 11, 16), Field(3, 40, 20, 11, 16))
+    images = (square(1, 20, 20, 11, 16), square(3, 40, 20, 11, 16))
     schedule = Schedule(images, seed=0, stream=0, augment=False, mixed=1)
     drawn = np.array([schedule.cut(i).block.image for i in range(0, 4000 * REUSE, REUSE)])
     assert drawn.mean() == pytest.approx(900 / 1000, abs=0.02)
@@ -106,7 +112,7 @@ def test_a_share_of_the_patches_shows_something_at_its_centre(share: float) -> N
     def right(image: int, plane: int, y: float, x: float) -> bool:
         return x >= 90
 
-    field = (Field(1, 100, 100, 8, 16),)
+    field = (square(1, 100, 100, 8, 16),)
     schedule = Schedule(field, 4, 0, augment=False, foreground=share, shows=right)
     cuts = [schedule.cut(i) for i in range(16 * REUSE * 30)]
     shown = np.mean([cut.origin[1] + 4 >= 90 for cut in cuts])
@@ -115,11 +121,39 @@ def test_a_share_of_the_patches_shows_something_at_its_centre(share: float) -> N
 
 
 def test_where_nothing_shows_patches_are_drawn_all_the_same() -> None:
-    field = (Field(1, 40, 40, 8, 16),)
+    field = (square(1, 40, 40, 8, 16),)
     schedule = Schedule(field, 4, 0, False, foreground=1.0, shows=lambda *_: False)
     assert len({schedule.cut(i).origin for i in range(100)}) > 50
 
 
 def test_a_patch_larger_than_the_plane_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 8 x 30"):
-        Field(1, 8, 30, 9, 4)
+        square(1, 8, 30, 9, 4)
+
+
+@pytest.mark.parametrize(
+    ("images", "reuse"),
+    [
+        ([square(9, 64, 64, 64, 64)], 1),
+        ([square(9, 64, 64, 32, 64)], 4),
+        ([square(9, 64, 64, 8, 64)], REUSE),
+        ([square(1, 9, 9, 9, 9), square(99, 64, 64, 9, 64)], REUSE),
+    ],
+    ids=["a patch is its block", "four fit", "many fit", "a small image among large ones"],
+)
+def test_a_block_serves_no_more_patches_than_fit_into_it(images: list[Field], reuse: int) -> None:
+    schedule = Schedule(tuple(images), 0, 0, False, mixed=1)
+    assert schedule.reuse == reuse
+    blocks = [schedule.cut(i).block for i in range(40)]
+    assert all(blocks[i] == blocks[i - i % reuse] for i in range(40))
+
+
+@given(st.integers(0, 1000), st.integers(1, 9))
+def test_another_attempt_is_another_block_for_all_its_patches(index: int, attempt: int) -> None:
+    schedule = Schedule((square(10**6, 64, 64, 8, 64),), 5, 0, True, mixed=4)
+    turn, slot = divmod(index, 4)
+    again = 4 * (turn + 1) + slot
+    same = schedule.cut(index).block == schedule.cut(again).block
+    first, second = schedule.cut(index, attempt), schedule.cut(again, attempt)
+    assert (first.block == second.block) is same
+    assert first.block != schedule.cut(index, attempt - 1).block

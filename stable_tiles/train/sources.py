@@ -1,0 +1,191 @@
+"""PatchSource: one image made ready: where patches are read, and how they are normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stable_tiles.errors import InputError
+from stable_tiles.image.ngff import Channel
+from stable_tiles.image.store import Image
+from stable_tiles.intensity import Normalizer
+from stable_tiles.region import Region
+from stable_tiles.settings import DataSettings
+from stable_tiles.train.reader import BlockReader
+from stable_tiles.train.scale import Sampling, choose_sampling
+from stable_tiles.train.schedule import Block, Field
+from stable_tiles.train.split import Part, level_ranges, part_of, whole
+
+
+@dataclass(frozen=True)
+class PatchSource:
+    """One image of a domain.
+
+    Parameters
+    ----------
+    image : Image
+    part : Part
+        What of it is used.
+    sampling : Sampling
+        The level that patches are read from, and their extent there.
+    first : (int, int)
+        First row and column used, in pixels of that level; the field and its
+        blocks count from there.
+    field : Field
+        The places to cut patches from.
+    channels : tuple of Channel
+        The channels that are used.
+    normalizer : Normalizer
+        From their pixel values to network units.
+    reader : BlockReader
+    """
+
+    image: Image
+    part: Part
+    sampling: Sampling
+    first: tuple[int, int]
+    field: Field
+    channels: tuple[Channel, ...]
+    normalizer: Normalizer
+    reader: BlockReader
+
+    @property
+    def largest_block(self) -> int:
+        """Bytes of the largest block."""
+        return self.field.largest_block * len(self.channels) * self.image.dtype.itemsize
+
+    def read(self, block: Block) -> npt.NDArray[Any]:
+        """The pixels of a block, (c, y, x); raises BadPixels where they cannot be used."""
+        window = Region(block.start, block.stop).shifted(self.first)
+        return self.reader.read(divmod(block.plane, self.image.shape[2]), window)
+
+    def footprint(self, plane: int, origin: tuple[int, int]) -> Part:
+        """All pixels of level 0 that the patch with an origin (y, x) of the field is made of."""
+        y, x = (
+            (floor((a + o) * f), min(size, ceil((a + o + n) * f)))
+            for a, o, n, f, size in zip(
+                self.first,
+                origin,
+                self.sampling.window,
+                self.sampling.factor,
+                self.image.shape[-2:],
+                strict=True,
+            )
+        )
+        return Part(self.image.name, y, x, (plane, plane + 1), self.sampling.level)
+
+
+def prepare(
+    image: Image, data: DataSettings, channels: Sequence[int] | None, window: Region | None = None
+) -> PatchSource:
+    """An image made ready for patches.
+
+    Parameters
+    ----------
+    image : Image
+    data : DataSettings
+    channels : sequence of int or None
+        Channels to use; None for all.
+    window : Region, optional
+        Over (y, x), in pixels of level 0: what of it may be used.
+
+    Raises
+    ------
+    InputError
+        If a patch does not fit, the image is empty or constant, its
+        percentiles are no numbers, channels do not exist, or a pixel size is
+        needed and not known.
+    """
+    named = _select(image, channels)
+    sampling = choose_sampling(image, data)
+    ranges = level_ranges(image, window or whole(image), sampling)
+    field = _field(image, sampling, ranges, halved=window is not None)
+    normalizer = _normalizer(image, data, channels)
+    _check_varied(image, data, channels)
+    return PatchSource(
+        image=image,
+        part=part_of(image, window or whole(image), sampling),
+        sampling=sampling,
+        first=(ranges[0][0], ranges[1][0]),
+        field=field,
+        channels=named,
+        normalizer=normalizer,
+        reader=BlockReader(image, sampling.level, channels),
+    )
+
+
+def _select(image: Image, selected: Sequence[int] | None) -> tuple[Channel, ...]:
+    if not prod(image.shape):
+        raise InputError(f"{image.name} has no pixels (its shape is {image.shape}, t c z y x)")
+    if selected is None:
+        return image.channels
+    wrong = [c for c in selected if not 0 <= c < image.shape[1]]
+    if wrong or not selected:
+        raise InputError(
+            f"data.channels {list(selected)}: {image.name} has the channels 0..{image.shape[1] - 1}"
+        )
+    return tuple(image.channels[c] for c in selected)
+
+
+def _field(
+    image: Image, sampling: Sampling, ranges: Sequence[tuple[int, int]], *, halved: bool
+) -> Field:
+    height, width = (max(0, stop - first) for first, stop in ranges)
+    side = sampling.window
+    if side[0] > height or side[1] > width:
+        wanted = f"{side[0]}" if side[0] == side[1] else f"{side[0]} x {side[1]}"
+        half = ", the half that --split leaves it" if halved else ""
+        plain = sampling.extent == (side[0], side[1]) and sampling.level == 0
+        fitting = f" of {min(height, width)} or less" if plain and min(height, width) else ""
+        raise InputError(
+            f"patches of {wanted} px do not fit into {image.name} ({height} x {width} px at "
+            f"level {sampling.level}{half}): use {'' if fitting else 'a smaller '}data.patch"
+            f"{fitting}, or leave it out"
+        )
+    level = image.levels[sampling.level]
+    cell_y, cell_x = (
+        chunk * -(-n // chunk) for chunk, n in zip(level.array.chunks[-2:], side, strict=True)
+    )
+    return Field(level.shape[0] * level.shape[2], (height, width), side, (cell_y, cell_x))
+
+
+def _normalizer(image: Image, data: DataSettings, channels: Sequence[int] | None) -> Normalizer:
+    try:
+        fitted = image.normalizer(data.normalize)
+    except ValueError as error:
+        raise InputError(f"{image.name} holds no finite pixels to normalise by ({error})") from None
+    if channels is None or len(fitted.low) == 1:
+        return fitted
+    return Normalizer(
+        tuple(fitted.low[c] for c in channels), tuple(fitted.high[c] for c in channels)
+    )
+
+
+def _check_varied(image: Image, data: DataSettings, channels: Sequence[int] | None) -> None:
+    """Refuse an image whose used channels are all constant, where its percentiles are known."""
+    if data.normalize.kind != "percentile" and "intensity" not in image.attributes:
+        return
+    limits = image.percentiles((0, 100))
+    used = [limits[c] for c in (range(len(limits)) if channels is None else channels)]
+    if any(low < high for low, high in used) or _varies(image):
+        return
+    values = ", ".join(f"{low:g}" for low, _ in used)
+    raise InputError(
+        f"{image.name} level 0 is constant from t 0, z 0, y 0, x 0 on (every pixel is {values}): "
+        "there is nothing to learn from it; leave it out"
+    )
+
+
+def _varies(image: Image) -> bool:
+    """Whether the middle plane of the coarsest level varies; bins of wide types may hide it."""
+    if image.dtype.kind != "f" and image.dtype.itemsize <= 2:
+        return False
+    t, _, z, height, width = image.levels[-1].shape
+    plane = Region((t // 2, z // 2, 0, 0), (t // 2 + 1, z // 2 + 1, height, width))
+    pixels = image.read(plane, len(image.levels) - 1)
+    return bool(np.ptp(pixels) > 0)
