@@ -131,6 +131,9 @@ class TrainingSettings(Section):
     discriminator_learning_rate: float | None = Field(
         None, gt=0, description="of the discriminators, where it differs"
     )
+    decay_steps: int | None = Field(
+        None, ge=1, description="last steps, over which the rates fall linearly to nothing"
+    )
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
         0.9,
@@ -138,6 +141,9 @@ class TrainingSettings(Section):
     )
     ema: float | None = Field(None, gt=0, lt=1, description="decay of averaged generators")
     precision: Literal["auto", "32", "bf16"] = "auto"
+    accumulate: int = Field(1, ge=1, description="parts a step's batch is computed in, in turn")
+    compile: bool = Field(False, description="compile the networks")
+    deterministic: bool = Field(False, description="refuse what gives other bits each time")
     seed: int = Field(0, ge=0)
     log_every: int = Field(100, ge=1)
     preview_every: int = Field(1000, ge=1)
@@ -155,6 +161,15 @@ class Settings(Section):
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
     losses: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _batch_in_equal_parts(self) -> Settings:
+        batch, parts = self.data.batch, self.training.accumulate
+        if batch % parts:
+            raise ValueError(
+                f"data.batch {batch} must be a multiple of training.accumulate {parts}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _patch_fits_network(self) -> Settings:

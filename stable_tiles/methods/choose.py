@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from stable_tiles.methods.method import Method
+from stable_tiles.methods.method import Method, Share, alone
 from stable_tiles.methods.stable import Stable
 from stable_tiles.settings import Settings
 
 
 def create(
-    settings: Settings, channels_a: int, channels_b: int, device: str | torch.device
+    settings: Settings,
+    channels_a: int,
+    channels_b: int,
+    device: str | torch.device,
+    share: Share = alone,
 ) -> Method:
     """A fresh method with weights drawn from ``training.seed``.
 
@@ -22,6 +26,8 @@ def create(
         Channels of the images of either domain.
     device : str or torch.device
         Where networks live and steps run.
+    share : Share
+        Averages gradients over the processes that train together.
 
     Returns
     -------
@@ -34,4 +40,4 @@ def create(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.training.seed)
-        return Stable(settings, channels_a, channels_b, torch.device(device))
+        return Stable(settings, channels_a, channels_b, torch.device(device), share)

@@ -53,3 +53,12 @@ def growth(step: int, over: int | None) -> float:
     if over is None or step >= over:
         return 1.0
     return 1.0 / (1.0 + math.exp(6.0 - 12.0 * step / over))
+
+
+def decay(step: int, steps: int, over: int | None) -> float:
+    """Share of the learning rate at a step (from 0): 1, then linearly down over the last steps.
+
+    ``(steps - step) / over`` in the last `over` steps: the last step of all has
+    ``1 / over``.  A rate that falls to nothing ends the seesaw of a GAN.
+    """
+    return 1.0 if over is None else min(1.0, (steps - step) / over)

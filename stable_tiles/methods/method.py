@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from stable_tiles.networks.translator import Translator
+
+Share = Callable[[list[Tensor]], Callable[[], None]]
+"""Begins to average gradients, in place, over processes; what it returns waits for the end."""
+
+
+def alone(gradients: list[Tensor]) -> Callable[[], None]:
+    """One process: the gradients are the mean already."""
+    return lambda: None
 
 
 class Method(Protocol):
@@ -15,6 +24,10 @@ class Method(Protocol):
     @property
     def network(self) -> Translator:
         """The network that translates."""
+
+    @property
+    def statistics(self) -> list[Tensor]:
+        """Running statistics of batch norms, which processes that train together average."""
 
     def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
         """Improve every network once.

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stable_tiles.methods.losses import distance, growth, information, least_squares
+from stable_tiles.methods.losses import decay, distance, growth, information, least_squares
+from stable_tiles.methods.method import Share, alone
 from stable_tiles.methods.symmetry import draw, turn
+from stable_tiles.networks.convolution import filters_once
 from stable_tiles.networks.discriminator import PatchDiscriminator
 from stable_tiles.networks.translator import Translator
 from stable_tiles.settings import Settings, TrainingSettings
@@ -30,13 +32,21 @@ class Stable:
         Channels of the images of either domain.
     device : torch.device
         Where everything lives.
+    share : Share
+        Averages gradients over the processes that train together.
     """
 
     def __init__(
-        self, settings: Settings, channels_a: int, channels_b: int, device: torch.device
+        self,
+        settings: Settings,
+        channels_a: int,
+        channels_b: int,
+        device: torch.device,
+        share: Share = alone,
     ) -> None:
         self.settings = settings
         self.device = device
+        self._share = share
         generator = Translator(channels_a, channels_b, settings.network)
         critic_a = PatchDiscriminator(channels_a, settings.discriminator)
         critic_b = PatchDiscriminator(channels_b, settings.discriminator)
@@ -52,27 +62,38 @@ class Stable:
         """The network that translates."""
         return self.generator
 
+    @property
+    def statistics(self) -> list[Tensor]:
+        """Running statistics of batch norms."""
+        return [
+            statistic
+            for network in self._trained().values()
+            for layer in network.modules()
+            if isinstance(layer, nn.BatchNorm2d)
+            for statistic in (layer.running_mean, layer.running_var)
+            if statistic is not None
+        ]
+
     def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
         """One step of every network; see `Method.step`.
 
-        The discriminators judge each fake once: the same verdicts train the
-        generator first and the discriminators after.
+        The discriminators judge each fake once: the same verdicts train them
+        and the generator.  All gradients are taken before any weight moves.
         """
         for module in self._trained().values():
             if not module.training:
                 module.train()
-        with self._precision():
-            passed = _Pass.of(self.generator, a, b, self._symmetry(step))
-            on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)
-        losses = self._generator_losses(passed, on_fake_a, on_fake_b, step)
-        self._advance("generator", losses["total"], retain_graph=True)
-        with self._precision():
-            on_a, on_b = self.critic_a(a), self.critic_b(b)
-        losses["discriminator_a"] = least_squares(on_a, 1.0) + least_squares(on_fake_a, 0.0)
-        losses["discriminator_b"] = least_squares(on_b, 1.0) + least_squares(on_fake_b, 0.0)
-        self._advance("discriminator_a", losses["discriminator_a"])
-        self._advance("discriminator_b", losses["discriminator_b"])
-        return {name: loss.detach() for name, loss in losses.items()}
+        parts = self.settings.training.accumulate
+        self._begin(step)
+        pairs = zip(a.chunk(parts), b.chunk(parts), strict=True)
+        found = [self._differentiate(part_a, part_b, step) for part_a, part_b in pairs]
+        waits = [self._share(_gradients(optimizer)) for optimizer in self.optimizers.values()]
+        for wait, optimizer in zip(waits, self.optimizers.values(), strict=True):
+            wait()
+            optimizer.step()
+        if parts == 1:
+            return found[0]
+        return {name: torch.stack([losses[name] for losses in found]).mean() for name in found[0]}
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimisers, as tensors, numbers and names."""
@@ -114,14 +135,40 @@ class Stable:
             "total": total,
         }
 
-    def _advance(self, name: str, loss: Tensor, *, retain_graph: bool = False) -> None:
-        """Step one optimiser; gradients are computed for its own network only."""
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(
-            loss, inputs=_parameters(optimizer), retain_graph=retain_graph or None
-        )
-        optimizer.step()
+    def _begin(self, step: int) -> None:
+        """Set the rates of a step and forget the gradients of the one before."""
+        training = self.settings.training
+        share = decay(step, training.steps, training.decay_steps)
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = share * _rate(name, training)
+            optimizer.zero_grad(set_to_none=True)
+
+    def _differentiate(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
+        """Add the gradients of some patches to all weights; returns their losses.
+
+        Discriminators come first: their way back ends at the fakes, so the
+        generator's is walked once, and freed as it is walked.
+        """
+        with self._precision(), filters_once(self.generator):
+            passed = _Pass.of(self.generator, a, b, self._symmetry(step))
+            on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)
+            on_a, on_b = self.critic_a(a), self.critic_b(b)
+        losses = self._generator_losses(passed, on_fake_a, on_fake_b, step)
+        losses["discriminator_a"] = least_squares(on_a, 1.0) + least_squares(on_fake_a, 0.0)
+        losses["discriminator_b"] = least_squares(on_b, 1.0) + least_squares(on_fake_b, 0.0)
+        judged = losses["discriminator_a"] + losses["discriminator_b"]
+        self._backward(judged, ("discriminator_a", "discriminator_b"), retain_graph=True)
+        self._backward(losses["total"], ("generator",))
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _backward(
+        self, loss: Tensor, names: tuple[str, ...], *, retain_graph: bool = False
+    ) -> None:
+        """Add a loss's gradients to the weights of these networks and of no other."""
+        weights = [p for name in names for p in _parameters(self.optimizers[name])]
+        loss = loss / self.settings.training.accumulate
+        torch.autograd.backward(loss, inputs=weights, retain_graph=retain_graph or None)
 
     def _symmetry(self, step: int) -> int:
         """How translations are turned before they are translated back; 0 is not at all."""
@@ -183,3 +230,7 @@ def _optimizer(
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     groups: Iterable[dict[str, Any]] = optimizer.param_groups
     return [parameter for group in groups for parameter in group["params"]]
+
+
+def _gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p.grad for p in _parameters(optimizer) if p.grad is not None]

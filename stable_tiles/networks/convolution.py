@@ -8,6 +8,9 @@ rounds alike for every size.  Nobody else needs to know.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -91,11 +94,32 @@ class DemodulatedConv2d(PlainConv2d):
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 3) -> None:
         super().__init__(channels_in, channels_out, kernel)
         nn.init.normal_(self.weight)
+        self._kept: Tensor | None = None
 
     def filters(self) -> Tensor:
         """The demodulated weight, (out, in, kernel, kernel)."""
+        return self._demodulated() if self._kept is None else self._kept
+
+    def keep(self, *, kept: bool) -> None:
+        """Keep the filters of this moment, or compute them each time again."""
+        self._kept = self._demodulated() if kept else None
+
+    def _demodulated(self) -> Tensor:
         squares = self.weight.square().sum(dim=(1, 2, 3), keepdim=True)
         return self.weight * torch.rsqrt(squares + EPSILON)
+
+
+@contextmanager
+def filters_once(network: nn.Module) -> Iterator[None]:
+    """Within, demodulated filters are computed once, however often the network is called."""
+    layers = [layer for layer in network.modules() if isinstance(layer, DemodulatedConv2d)]
+    try:
+        for layer in layers:
+            layer.keep(kept=True)
+        yield
+    finally:
+        for layer in layers:
+            layer.keep(kept=False)
 
 
 class NormedConv2d(nn.Module):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from stable_tiles.methods.losses import StopGradient, information
 from stable_tiles.methods.stable import Stable
 from stable_tiles.settings import (
+    DataSettings,
     DiscriminatorSettings,
     LossSettings,
     NetworkSettings,
@@ -173,3 +175,72 @@ def test_a_step_returns_to_training_mode() -> None:
     stable.network.eval()
     stable.step(*patches(), 0)
     assert stable.network.training
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_a_batch_in_parts_gives_the_gradients_and_losses_of_the_whole(parts: int) -> None:
+    a, b = images(4, 1, 16, 16, 0), images(4, 1, 16, 16, 100)
+    whole, divided = (
+        method(
+            data=DataSettings(patch=16, batch=4),
+            losses=LossSettings(equivariant=True),
+            training=TrainingSettings(accumulate=count),
+        )
+        for count in (1, parts)
+    )
+    wanted, losses = whole.step(a, b, 3), divided.step(a, b, 3)
+    for name, value in wanted.items():
+        torch.testing.assert_close(losses[name], value, atol=1e-6, rtol=1e-5)
+    for mine, theirs in zip(weights(divided), weights(whole), strict=True):
+        assert mine.grad is not None
+        torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-6, rtol=1e-4)
+
+
+def weights(stable: Stable) -> list[nn.Parameter]:
+    networks = (stable.generator, stable.critic_a, stable.critic_b)
+    return [weight for network in networks for weight in network.parameters()]
+
+
+def test_each_network_learns_from_its_own_loss_alone() -> None:
+    judged = method(losses=LossSettings(adversarial=0, information=0, cycle=0))
+    judged.step(*patches(), 0)
+    assert not learns(judged.generator)
+    assert learns(judged.critic_a)
+    assert learns(judged.critic_b)
+
+
+def test_rates_fall_linearly_over_the_last_steps_and_are_a_function_of_the_step() -> None:
+    training = TrainingSettings(
+        steps=8, decay_steps=4, learning_rate=0.4, discriminator_learning_rate=0.8
+    )
+    stable = method(training=training)
+    for step, rate in ((7, 0.1), (0, 0.4), (4, 0.4), (5, 0.3)):
+        stable.step(*patches(), step)
+        (of_generator,) = stable.optimizers["generator"].param_groups
+        (of_critic,) = stable.optimizers["discriminator_a"].param_groups
+        assert of_generator["lr"] == pytest.approx(rate)
+        assert of_critic["lr"] == pytest.approx(2 * rate)
+
+
+def test_every_networks_gradients_are_shared_before_its_weights_move() -> None:
+    begun: list[int] = []
+
+    def share(gradients: list[Tensor]) -> Callable[[], None]:
+        begun.append(len(gradients))
+
+        def wait() -> None:
+            for gradient in gradients:
+                gradient.zero_()
+
+        return wait
+
+    torch.manual_seed(0)
+    settings = Settings(
+        network=NetworkSettings(widths=(4, 8), features=2, norm="none"),
+        discriminator=DiscriminatorSettings(widths=(4, 8), norm="none"),
+    )
+    stable = Stable(settings, 1, 1, CPU, share)
+    before = [weight.detach().clone() for weight in weights(stable)]
+    stable.step(*patches(), 0)
+    assert sum(begun) == len(before)
+    assert all(map(torch.equal, before, weights(stable))), "zero gradients move nothing"
