@@ -4,9 +4,12 @@
 
 The two volumes lie on one grid, which training does not use: T2 slices and T1
 slices for training are different ones, and the middle slab is in neither, so
-its true T1 can be compared with the translation.  Training is killed half way
-(kill -9) and resumed, as an interrupted job would be.  OUT/mri.png shows the
-middle slice of the slab: T2, translation, true T1.
+its true T1 can be compared with the translation.  The scanner interpolated
+256 x 256 pixels to 512 x 512 (99.8 % of the power lies within half the band),
+so 2 x 2 pixels are averaged first: patches and discriminator then see four
+times the anatomy.  Training is killed half way (kill -9) and resumed, as an
+interrupted job would be.  OUT/mri.png shows the middle slice of the slab: T2,
+translation, true T1.
 """
 
 from __future__ import annotations
@@ -27,9 +30,10 @@ SETTINGS = (
     "network.widths=[8,16,32]",
     "network.norm=none",
     "data.patch=128",
-    "data.foreground=0.8",
+    "data.batch=2",
+    "data.foreground=0.9",
     "losses.information=1",
-    "losses.cycle=5",
+    "losses.cycle=3",
     "losses.stop_gradient=symmetric",
     "losses.equivariant=true",
     "discriminator.widths=[32,64,128]",
@@ -43,10 +47,14 @@ SETTINGS = (
 
 
 def cut(volume: Path, slices: np.ndarray, target: Path) -> Path:
-    """Write some slices of a NIfTI volume as a volume of its own."""
+    """Write some slices of a NIfTI volume, 2 x 2 pixels averaged, as a volume of its own."""
     image = nibabel.load(volume)
     voxels = np.asanyarray(image.dataobj)[:, :, slices]
-    nibabel.save(nibabel.Nifti1Image(voxels, image.affine, image.header), target)
+    rows, columns, depth = voxels.shape
+    quads = voxels.reshape(rows // 2, 2, columns // 2, 2, depth).mean(axis=(1, 3))
+    # the first averaged pixel lies between the first two
+    coarser = image.affine @ np.array([[2, 0, 0, 0.5], [0, 2, 0, 0.5], [0, 0, 1, 0], [0, 0, 0, 1]])
+    nibabel.save(nibabel.Nifti1Image(quads.round().astype(voxels.dtype), coarser), target)
     return target
 
 
@@ -94,7 +102,7 @@ def main(t2: Path, t1: Path, out: Path) -> None:
     images = [open_image(p) for p in (stores["test_t2"], translated, stores["test_t1"])]
     reached, identity = correlation(images[1], images[2])[0], correlation(images[0], images[2])[0]
     titles = ("T2", f"translated to T1, r = {reached:.3f}", "T1 (truth)")
-    side_by_side(out / "mri.png", images, titles, zoom=192)
+    side_by_side(out / "mri.png", images, titles, zoom=96)
     print(json.dumps({"correlation": reached, "identity": identity, **json.loads(receipt)}))
 
 
