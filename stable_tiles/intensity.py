@@ -63,7 +63,7 @@ class Normalizer:
         -------
         array of float32, same shape
         """
-        low, span = self._columns
+        low, span = self.columns
         scaled = np.empty(planes.shape, np.float32) if out is None else out
         scaled[...] = planes
         scaled -= low
@@ -81,7 +81,7 @@ class Normalizer:
         -------
         array or tensor of float32, same shape
         """
-        low, span = self._columns
+        low, span = self.columns
         scaled: Any
         if isinstance(planes, np.ndarray):
             scaled = planes * span + low
@@ -91,7 +91,8 @@ class Normalizer:
         return result
 
     @cached_property
-    def _columns(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def columns(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What is subtracted and then divided by: float32, (c or 1, 1, 1) each."""
         low = np.asarray(self.low, np.float64)
         span = np.asarray(self.high, np.float64) - low
         return (

@@ -20,6 +20,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from stable_tiles.errors import InputError, MissingExtra, first_line
 from stable_tiles.translate.hardware import Resources
 from stable_tiles.translate.options import Hardware
+from stable_tiles.translate.tools import DEPTH
 
 LOOPBACK = "127.0.0.1"
 
@@ -88,7 +89,7 @@ def _own(resources: Resources) -> Any:
     # Pixels in flight are bounded by the plan; Dask's own limit would count
     # pinned memory and pause or kill a worker that is well.
     common = {
-        "nthreads": 2 if resources.gpus else 1,
+        "nthreads": DEPTH,
         "memory_limit": 0,
         "host": LOOPBACK,
         "dashboard": False,

@@ -8,13 +8,12 @@ flight at a time, so that a plan of any size costs the scheduler nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
-
-from distributed import wait
-from distributed.scheduler import KilledWorker
 
 from stable_tiles.errors import first_line
 from stable_tiles.region import Region
@@ -22,9 +21,10 @@ from stable_tiles.translate.hardware import Resources
 from stable_tiles.translate.job import Job
 from stable_tiles.translate.options import Hardware
 from stable_tiles.translate.task import Failure
+from stable_tiles.translate.tools import DEPTH, put_away
 
-WINDOW = 3
-"""Regions in flight for each worker."""
+WINDOW = DEPTH + 1
+"""Regions in flight for each worker: those in work, and the next."""
 
 BEAT_S = 5.0
 """Seconds after which a caller hears that work goes on, even if nothing finished."""
@@ -69,13 +69,31 @@ def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
 def _alone(
     task: Task[Outcome], job: Job, regions: Iterable[Region]
 ) -> Iterator[Outcome | Failure | None]:
-    for region in regions:
-        yield task(job, region)
+    """In threads of this process, which stop at the next layer when the caller does."""
+    waiting = iter(regions)
+    pending: set[Future[Outcome | Failure]] = set()
+    pool = ThreadPoolExecutor(DEPTH)
+    try:
+        while True:
+            for region in islice(waiting, DEPTH - len(pending)):
+                pending.add(pool.submit(task, job, region))
+            if not pending:
+                return
+            finished, pending = wait_for(pending, timeout=BEAT_S, return_when=FIRST_COMPLETED)
+            if not finished:
+                yield None
+            for future in finished:
+                yield future.result()
+    finally:
+        put_away()
+        pool.shutdown(cancel_futures=True)
 
 
 def _stream(
     client: Any, task: Task[Outcome], job: Job, regions: Iterable[Region]
 ) -> Iterator[Outcome | Failure | None]:
+    from distributed import wait
+
     waiting = iter(regions)
     workers = max(1, len(client.scheduler_info()["workers"]))
     pending: dict[Any, Region] = {}
@@ -96,6 +114,8 @@ def _stream(
 
 
 def _result(future: Any, region: Region) -> Any:
+    from distributed.scheduler import KilledWorker
+
     error = future.exception()
     if isinstance(error, KilledWorker):
         return Failure(region, "its worker died each time, perhaps for lack of memory: --tile")

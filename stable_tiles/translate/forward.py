@@ -1,7 +1,8 @@
 """Forward: a model on a device, one tile at a time.
 
-This module alone knows devices and precision.  Nothing it does depends on the
-number of workers: the same tile gives the same bits.
+This module alone knows devices and precision.  Several threads may call it.
+Nothing it does depends on the number of workers: the same tile gives the same
+bits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from threading import Lock, local
+from threading import BoundedSemaphore, Event, local
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from stable_tiles.networks.translator import domains
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.job import Forward
+from stable_tiles.translate.memory import keep_freed_memory
 from stable_tiles.translate.options import Direction
 
 CPU_BUDGET_BYTES = 2816 * 2**20
@@ -30,6 +32,10 @@ GPU_BUDGET_SHARE = 0.4
 
 MOST_ELEMENTS = 2**31 - 1
 """Largest tensor that 32-bit kernels index."""
+
+
+class Stopped(RuntimeError):
+    """The network was told to stop."""
 
 
 class _Spent(local):
@@ -53,6 +59,8 @@ class TileNetwork:
 
     def __init__(self, model: Model, direction: Direction, settings: Forward) -> None:
         torch.backends.cudnn.benchmark = False
+        if settings.device == "cpu":
+            keep_freed_memory()
         self.direction = direction
         self.channels = model.target(direction).channels
         self.features = model.settings.features
@@ -60,7 +68,12 @@ class TileNetwork:
         self._spent = _Spent()
         self._network = model.network.to(self.device).eval()
         self._bf16 = settings.precision == "bf16"
-        self._lane = Lock()
+        # A GPU makes one tile at a time, while other threads prepare the next.
+        self._admitted = BoundedSemaphore(settings.lanes if settings.device == "cpu" else 1)
+        self._stopped = Event()
+        if not settings.compile:
+            for layer in self._network.modules():
+                layer.register_forward_pre_hook(self._refuse_if_stopped)
         self._source, self._target = domains(direction)
         self._encode, self._decode = self._network.encode, self._network.decode
         if settings.compile:
@@ -71,6 +84,10 @@ class TileNetwork:
     def seconds(self) -> float:
         """Seconds that the calling thread has spent in the network so far."""
         return self._spent.seconds
+
+    def stop(self) -> None:
+        """Let every forward pass, now or later, raise `Stopped` at its next layer."""
+        self._stopped.set()
 
     def translate(self, planes: Tensor, area: Region) -> Tensor:
         """The planes (n, c, y, x) of one domain as planes of the other, network units, float32.
@@ -130,16 +147,20 @@ class TileNetwork:
 
     @contextmanager
     def _running(self, area: Region) -> Iterator[None]:
-        """One forward pass: one at a time, without gradients, timed to its end."""
+        """One forward pass: a few at a time, without gradients, timed to its end."""
         precision: Any = nullcontext()
         if self._bf16:
             precision = torch.autocast(self.device.type, dtype=torch.bfloat16)
-        with self._lane, torch.inference_mode(), precision:
+        with self._admitted, torch.inference_mode(), precision:
             began = time.perf_counter()
             yield
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             self._spent.seconds += time.perf_counter() - began
+
+    def _refuse_if_stopped(self, *_: object) -> None:
+        if self._stopped.is_set():
+            raise Stopped("told to stop")
 
 
 def bytes_per_pixel(settings: NetworkSettings) -> int:

@@ -37,6 +37,8 @@ class Forward:
         Planes share a forward pass while it has no more pixels than this.
     threads : int or None
         CPU threads of a worker; None takes what the worker was given.
+    lanes : int
+        Most forward passes side by side in a worker; they share its threads.
     """
 
     device: Literal["cpu", "cuda", "mps"]
@@ -44,6 +46,7 @@ class Forward:
     compile: bool
     batch_pixels: int
     threads: int | None
+    lanes: int = 1
 
 
 @dataclass(frozen=True)

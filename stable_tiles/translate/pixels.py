@@ -6,8 +6,10 @@ has its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,21 @@ import torch
 from torch import Tensor
 
 from stable_tiles.intensity import Normalizer
+
+_STRIP_PIXELS = 1 << 17
+"""Values converted at a time on a CPU."""
+
+_TRAVELLING = {"uint8", "int8", "int16", "uint16", "float32"}
+"""Dtypes that PyTorch takes to any device."""
+
+# PyTorch computes little with uint16, so its 16 bits leave a device as those of an int16.
+_TORCH = {
+    "float32": torch.float32,
+    "uint8": torch.uint8,
+    "int8": torch.int8,
+    "int16": torch.int16,
+    "uint16": torch.int16,
+}
 
 _SAME = Normalizer((0.0,), (1.0,))
 
@@ -45,9 +62,22 @@ class Intensity:
         """Only the way out: what enters is in network units already."""
         return Intensity(_SAME, self.target, self.dtype)
 
-    def enter(self, planes: npt.NDArray[Any]) -> Tensor:
-        """Network units of pixels (n, c, y, x), as a float32 tensor of that shape."""
-        return torch.from_numpy(np.ascontiguousarray(self.source.normalize(planes)))
+    def enter(
+        self, planes: npt.NDArray[Any], device: torch.device | Literal["cpu"] = "cpu"
+    ) -> Tensor:
+        """Network units of pixels (n, c, y, x), as a float32 tensor of that shape on a device.
+
+        Another device than the CPU gets the pixels as they are stored, which
+        are smaller, and makes the same bits of them itself.
+        """
+        if torch.device(device).type == "cpu" or planes.dtype.name not in _TRAVELLING:
+            units = np.empty(planes.shape, np.float32)
+            for rows in _strips(planes.shape):
+                self.source.normalize(planes[..., rows, :], units[..., rows, :])
+            return torch.from_numpy(units).to(device)
+        stored = torch.from_numpy(np.ascontiguousarray(planes)).to(device).float()
+        low, span = (stored.new_tensor(column) for column in self.source.columns)
+        return stored.sub_(low).div_(span)
 
     def leave(self, units: Tensor) -> tuple[npt.NDArray[Any], int]:
         """Pixels of the output, and how many of them were clipped.
@@ -65,15 +95,33 @@ class Intensity:
         int
             Number of values that were clipped.
         """
-        values = self.target.denormalize(units)
-        if np.dtype(self.dtype).kind == "f":
-            return values.cpu().numpy(), 0
+        pixels = torch.empty(units.shape, dtype=_TORCH[self.dtype], device=units.device)
+        clipped = 0
+        strips = _strips(units.shape) if units.device.type == "cpu" else [slice(None)]
+        for rows in strips:
+            values = self.target.denormalize(units[..., rows, :])
+            if pixels.dtype != torch.float32:
+                clipped += self._to_integers(values)
+                values = values.to(torch.int32)
+            pixels[..., rows, :] = values
+        return pixels.cpu().numpy().view(self.dtype), clipped
+
+    def _to_integers(self, values: Tensor) -> int:
+        """Make values those of the output's dtype, in place; returns how many were clipped."""
         limits = np.iinfo(self.dtype)
-        values = torch.round(values)
+        values.round_()
         inside = (values >= limits.min) & (values <= limits.max)
         clipped = inside.numel() - int(torch.count_nonzero(inside))
-        whole = torch.nan_to_num(values, nan=0.0).clamp(limits.min, limits.max).to(torch.int32)
-        return whole.cpu().numpy().astype(self.dtype), clipped
+        if clipped:
+            values.nan_to_num_(nan=0.0).clamp_(limits.min, limits.max)
+        return clipped
+
+
+def _strips(shape: Sequence[int]) -> list[slice]:
+    """Rows of planes (n, c, y, x), a few at a time, so that they stay in the cache."""
+    *others, height, width = shape
+    rows = max(1, _STRIP_PIXELS // (prod(others) * width))
+    return [slice(top, top + rows) for top in range(0, height, rows)]
 
 
 def storable(dtype: str) -> str:

@@ -74,8 +74,8 @@ class Work:
         tile = self.job.cut.largest_tile(region)
         batch = min(planes, max(1, self.job.forward.batch_pixels // tile))
         bytes_each = 64 if self.resources.gpus else bytes_per_pixel(self.model.settings)
-        network = tile * batch * bytes_each
-        worker = PROCESS_BYTES + reads + 3 * written + network
+        network = tile * batch * bytes_each * self.job.forward.lanes
+        worker = PROCESS_BYTES + 2 * (reads + 2 * written) + network
         return max(1, self.resources.workers) * worker + PROCESS_BYTES
 
     @property
@@ -140,7 +140,7 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
         digest=model.digest,
         direction=options.direction,
         intensity=intensity,
-        forward=_forward(options, resources),
+        forward=_forward(model, options, resources),
     )
     work = Work(path, image, model, plan, job, resources, normalize)
     if not (options.hardware.scheduler or options.hardware.slurm):
@@ -148,14 +148,27 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     return work
 
 
-def _forward(options: TranslateOptions, resources: Resources) -> Forward:
+def _forward(model: Model, options: TranslateOptions, resources: Resources) -> Forward:
     return Forward(
         device=resources.device,
         precision="bf16" if options.precision == "bf16" else "32",
         compile=options.compile,
         batch_pixels=BATCH_PIXELS[resources.device],
         threads=resources.threads,
+        lanes=_lanes(model, options, resources),
     )
+
+
+def _lanes(model: Model, options: TranslateOptions, resources: Resources) -> int:
+    """Two, so that one tile's network hides what the other needs besides.
+
+    A compiler, and norms that are told where a tile lies, serve one at a time.
+    """
+    if options.compile or model.settings.norm == "instance" or resources.device == "mps":
+        return 1
+    if resources.device == "cpu" and resources.threads == 1:
+        return 1
+    return 2
 
 
 def _absolute(path: str) -> str:

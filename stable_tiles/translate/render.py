@@ -1,14 +1,16 @@
 """Render: planes of one region, tile by tile, cropped or blended; no files, no processes.
 
-Tiles come in the grid's order and every pixel is made by the grid's tiles
-alone, so the result does not depend on how the plane is cut into regions.
+Passes may run side by side, but what they make is put together in the grid's
+order and every pixel is made by the grid's tiles alone: the result depends
+neither on who runs them nor on how the plane is cut into regions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +60,31 @@ class Canvas:
     errors: npt.NDArray[np.float32]
     clipped: int
 
+    @classmethod
+    def joined(cls, parts: Sequence[Canvas]) -> Canvas:
+        """The planes of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.pixels for part in parts]),
+            np.concatenate([part.errors for part in parts]),
+            sum(part.clipped for part in parts),
+        )
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass: some planes of a sheet through one tile."""
+
+    planes: slice
+    tile: Tile
+    shared: Region
+    """The pixels (y, x) of the target that the tile writes."""
+
+
+Run = Callable[[Callable[[Pass], Any], Iterable[Pass]], Iterable[Any]]
+"""Calls a function with each pass and gives the results in the order of the passes, as `map`."""
+
 
 @dataclass(frozen=True)
 class Renderer:
@@ -71,12 +98,21 @@ class Renderer:
         How pixels enter and leave the network.
     channels, errors : int
         Channels of the output, and channels of errors that follow them.
+    batch : int
+        Planes in one forward pass.
+    device : torch.device or "cpu"
+        Where pixels become network units.
+    run : Run
+        Who does the passes; one after the other by default.
     """
 
     grid: TileGrid
     intensity: Intensity
     channels: int
     errors: int = 0
+    batch: int = 1
+    device: torch.device | Literal["cpu"] = "cpu"
+    run: Run = map
 
     def render(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
         """The `target` (y, x) of the plane, from a sheet that holds what its tiles read."""
@@ -85,41 +121,73 @@ class Renderer:
         return self._blend(sheet, target, network)
 
     def _crop(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
-        pixels = np.empty((len(sheet.planes), self.channels, *target.shape), self.intensity.dtype)
-        errors = np.empty((len(sheet.planes), self.errors, *target.shape), np.float32)
-        clipped = 0
-        for tile in self.grid.tiles(target):
-            units, shared = self._tile(sheet, tile, target, network)
-            here = _planes_at(shared, target)
-            pixels[here], lost = self.intensity.leave(units[:, : self.channels])
-            errors[here] = units[:, self.channels :].cpu().numpy()
+        canvas = self._empty(sheet, target)
+
+        def made(step: Pass) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], int]:
+            return self._leave(self._units(sheet, step, network))
+
+        passes, clipped = self._passes(sheet, target), 0
+        for step, (pixels, errors, lost) in zip(passes, self.run(made, passes), strict=True):
+            here = (step.planes, *_planes_at(step.shared, target))
+            canvas.pixels[here], canvas.errors[here] = pixels, errors
             clipped += lost
-        return Canvas(pixels, errors, clipped)
+        return replace(canvas, clipped=clipped)
 
     def _blend(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
-        total: Tensor | None = None
-        for tile in self.grid.tiles(target):
-            units, shared = self._tile(sheet, tile, target, network)
-            if total is None:
-                total = units.new_zeros((*units.shape[:2], *target.shape))
-            weights = self.grid.weights(tile)[shared.relative_to(tile.core.start).slices]
-            here = _planes_at(shared, target)
-            total[here] += units * torch.from_numpy(weights).to(units.device)
-        if total is None:
-            raise ValueError(f"no tile reaches {target}")
-        pixels, clipped = self.intensity.leave(total[:, : self.channels])
-        return Canvas(pixels, total[:, self.channels :].cpu().numpy(), clipped)
+        canvas = self._empty(sheet, target)
 
-    def _tile(
-        self, sheet: Sheet, tile: Tile, target: Region, network: Network
-    ) -> tuple[Tensor, Region]:
-        """What the network makes of a tile where it writes the target, and where that is."""
-        seen = sheet.planes[_planes_at(tile.read, sheet.area)]
-        units = network(self.intensity.enter(seen), tile.read)
-        shared = tile.core.intersect(target)
-        if shared is None:
-            raise ValueError(f"{tile} does not write {target}")
-        return units[_planes_at(shared, tile.read)], shared
+        def weighted(step: Pass) -> Tensor:
+            units = self._units(sheet, step, network)
+            part = step.shared.relative_to(step.tile.core.start)
+            weights = self.grid.weights(step.tile)[part.slices]
+            return units * torch.from_numpy(weights).to(units.device)
+
+        passes, clipped = self._passes(sheet, target), 0
+        done = zip(passes, self.run(weighted, passes), strict=True)
+        for planes, group in groupby(done, key=lambda pair: int(pair[0].planes.start)):
+            total: Tensor | None = None
+            for step, units in group:
+                if total is None:
+                    total = units.new_zeros((*units.shape[:2], *target.shape))
+                total[_planes_at(step.shared, target)] += units
+            assert total is not None  # a group has at least one pass
+            here = slice(planes, planes + len(total))
+            canvas.pixels[here], canvas.errors[here], lost = self._leave(total)
+            clipped += lost
+        return replace(canvas, clipped=clipped)
+
+    def _passes(self, sheet: Sheet, target: Region) -> list[Pass]:
+        """All forward passes, the tiles of the first planes first."""
+        tiles = []
+        for tile in self.grid.tiles(target):
+            shared = tile.core.intersect(target)
+            if shared is None:
+                raise ValueError(f"{tile} does not write {target}")
+            tiles.append((tile, shared))
+        return [
+            Pass(slice(first, first + self.batch), tile, shared)
+            for first in range(0, len(sheet.planes), self.batch)
+            for tile, shared in tiles
+        ]
+
+    def _units(self, sheet: Sheet, step: Pass, network: Network) -> Tensor:
+        """What the network makes of a tile where it writes the target."""
+        read = step.tile.read
+        seen = sheet.planes[step.planes][_planes_at(read, sheet.area)]
+        units = network(self.intensity.enter(seen, self.device), read)
+        return units[_planes_at(step.shared, read)]
+
+    def _leave(self, units: Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], int]:
+        pixels, clipped = self.intensity.leave(units[:, : self.channels])
+        return pixels, units[:, self.channels :].cpu().numpy(), clipped
+
+    def _empty(self, sheet: Sheet, target: Region) -> Canvas:
+        count = len(sheet.planes)
+        return Canvas(
+            np.empty((count, self.channels, *target.shape), self.intensity.dtype),
+            np.empty((count, self.errors, *target.shape), np.float32),
+            0,
+        )
 
 
 def _planes_at(part: Region, whole: Region) -> tuple[Any, ...]:

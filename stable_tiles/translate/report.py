@@ -94,7 +94,7 @@ class Tally:
     def __init__(self) -> None:
         self.pixels = 0
         self.forward_seconds = 0.0
-        self.busy_seconds = 0.0
+        self._spans: dict[str, list[tuple[float, float]]] = {}
         self._peaks: dict[str, int] = {}
 
     def add(self, receipt: Receipt) -> None:
@@ -102,9 +102,20 @@ class Tally:
         values = receipt.values
         self.pixels += receipt.region.size
         self.forward_seconds += values["forward_seconds"]
-        self.busy_seconds += values["seconds"]
         process = values["process"]
+        self._spans.setdefault(process, []).append((values["began"], values["ended"]))
         self._peaks[process] = max(self._peaks.get(process, 0), values["peak_rss_bytes"])
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds in which a process had at least one region in work, over all processes."""
+        total = 0.0
+        for spans in self._spans.values():
+            reached = 0.0
+            for began, ended in sorted(spans):
+                total += max(0.0, ended - max(began, reached))
+                reached = max(reached, ended)
+        return total
 
     @property
     def peak_rss_bytes(self) -> int:

@@ -1,37 +1,41 @@
 """Task: make one region of the output; the same region gives the same bytes, however often.
 
-Reads what the region's tiles need, passes them through the network one by one,
-crops or blends, writes whole shards, and only then its receipt.
+Reads what the region's tiles need, passes them through the network, crops or
+blends, writes whole shards, and only then its receipt.  In one process a few
+regions are in work at a time, so that reading, the network and writing
+overlap, and memory is bounded even where a store is slow::
+
+    region 1   read | network        | write
+    region 2          read           | network        | write
+    region 3                           read           | network ...
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import torch
+from torch import Tensor
 
-from stable_tiles.errors import ModelError, StableTilesError, first_line
-from stable_tiles.image.store import Image, open_image
-from stable_tiles.image.writer import ImageWriter, partial_folder
+from stable_tiles.errors import StableTilesError, first_line
+from stable_tiles.image.writer import ImageWriter
 from stable_tiles.ledger import Ledger, Receipt
-from stable_tiles.model import load_model
 from stable_tiles.region import Region
-from stable_tiles.translate.forward import TileNetwork
-from stable_tiles.translate.job import ERROR_CHANNELS, STORE, Job
+from stable_tiles.tiling.grid import TileGrid
+from stable_tiles.translate.job import ERROR_CHANNELS, Job
 from stable_tiles.translate.memory import peak_rss_bytes, process_name
-from stable_tiles.translate.render import Canvas, Renderer, Sheet
+from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
+from stable_tiles.translate.tools import Tools, tools_for
 
 TRIES = 3
 """How often a region is tried when reading or writing fails."""
 
-_opening = Lock()
+FEATURE_BYTES = 256 * 2**20
+"""Feature maps of several planes are kept at a time up to this size."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,12 @@ def make_region(job: Job, region: Region) -> Receipt | Failure:
     Failures of reading and writing are tried again; what remains comes back as
     a value, so that one region cannot stop the others.
     """
+    tools: Tools | None = None
     for attempt in range(1, TRIES + 1):
         try:
-            return _make(job, region)
+            # Those of the first try: work that was stopped does not begin again.
+            tools = tools or tools_for(job)
+            return _make(job, tools, region)
         except (StableTilesError, OSError) as error:
             failure = Failure(region, first_line(error))
             time.sleep(0.1 * attempt)
@@ -59,25 +66,39 @@ def make_region(job: Job, region: Region) -> Receipt | Failure:
     return failure
 
 
-def _make(job: Job, region: Region) -> Receipt:
-    began = time.perf_counter()
-    with _opening:
-        tools = _open(job)
-    before = tools.tiles.seconds
-    canvas = _translated(job, tools, region)
-    files = _write(job, tools.writer, region, canvas.pixels)
-    if tools.errors:
-        files += _write(job, tools.errors, region, canvas.errors)
-    values = {
-        "clipped": canvas.clipped,
-        "forward_seconds": tools.tiles.seconds - before,
-        "seconds": time.perf_counter() - began,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "process": process_name(),
-    }
-    receipt = Receipt.of(region, job.folder, files, values)
-    Ledger(job.folder).record(receipt)
+def _make(job: Job, tools: Tools, region: Region) -> Receipt:
+    stages, watch = tools.stages, _Watch(tools)
+    with stages.admitted:
+        with stages.reading:
+            began = time.time()
+            sheet = _read(job, tools, region)
+        with stages.network:
+            canvas = _translated(job, tools, region, sheet, watch)
+        del sheet
+        with stages.writing:
+            files = _write(job, tools.writer, region, canvas.pixels)
+            if tools.errors:
+                files += _write(job, tools.errors, region, canvas.errors)
+            values = {
+                "clipped": canvas.clipped,
+                "forward_seconds": watch.seconds / tools.lanes.number,
+                "began": began,
+                "ended": time.time(),
+                "peak_rss_bytes": peak_rss_bytes(),
+                "process": process_name(),
+            }
+            receipt = Receipt.of(region, job.folder, files, values)
+            Ledger(job.folder).record(receipt)
     return receipt
+
+
+def _read(job: Job, tools: Tools, region: Region) -> Sheet:
+    """The planes (t * z, c, y, x) that a region needs."""
+    reads = job.cut.reads(region)
+    block = tools.image.read(reads, channels=job.channels)
+    channels, size = block.shape[1], block.shape[3:]
+    planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
+    return Sheet(planes, Region(reads.start[2:], reads.stop[2:]))
 
 
 def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[Any]) -> list[str]:
@@ -88,71 +109,58 @@ def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[An
     return [str((writer.store / file).relative_to(job.folder)) for file in files]
 
 
-@dataclass(frozen=True)
-class _Tools:
-    """What a process opens once and uses for every region."""
+class _Watch:
+    """Sums the seconds that one region's tiles spend in the network, over all lanes."""
 
-    image: Image
-    writer: ImageWriter
-    errors: ImageWriter | None
-    tiles: TileNetwork
+    def __init__(self, tools: Tools) -> None:
+        self._tiles = tools.tiles
+        self._lock = Lock()
+        self.seconds = 0.0
 
+    def timed(self, network: Network) -> Network:
+        """The same network, its time counted."""
 
-@lru_cache(maxsize=1)
-def _open(job: Job) -> _Tools:
-    torch.set_num_threads(job.forward.threads or _granted_threads())
-    model = load_model(Path(job.model))
-    if model.digest != job.digest:
-        raise ModelError(f"{job.model} changed since the work began: start again with --overwrite")
-    errors = None
-    if job.errors:
-        errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
-    return _Tools(
-        open_image(job.source),
-        ImageWriter(job.store, job.spec),
-        errors,
-        TileNetwork(model, job.direction, job.forward),
-    )
+        def run(planes: Tensor, area: Region) -> Tensor:
+            before = self._tiles.seconds
+            result = network(planes, area)
+            with self._lock:
+                self.seconds += self._tiles.seconds - before
+            return result
+
+        return run
 
 
-def _granted_threads() -> int:
-    """The threads that a running cluster gave to this worker."""
-    from distributed import get_worker
-
-    return int(get_worker().state.nthreads)
-
-
-def _translated(job: Job, tools: _Tools, region: Region) -> Canvas:
-    """The planes (t * z, c, y, x) of a region."""
-    reads = job.cut.reads(region)
-    block = tools.image.read(reads, channels=job.channels)
-    channels, size = block.shape[1], block.shape[3:]
-    planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
-    area = Region(reads.start[2:], reads.stop[2:])
-    batch = max(1, job.forward.batch_pixels // job.cut.largest_tile(region))
-    parts = [
-        _render(job, tools, region, Sheet(planes[first : first + batch], area))
-        for first in range(0, len(planes), batch)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    return Canvas(
-        np.concatenate([part.pixels for part in parts]),
-        np.concatenate([part.errors for part in parts]),
-        sum(part.clipped for part in parts),
-    )
-
-
-def _render(job: Job, tools: _Tools, region: Region, sheet: Sheet) -> Canvas:
+def _translated(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watch) -> Canvas:
     """In one pass, or the feature map of all that the last pass reads and then that pass."""
     target, first = job.cut.plane(region), job.cut.first_grid(region)
-    channels, intensity = job.spec.layout.shape[1], job.intensity
-    if first is None:
-        errors = len(ERROR_CHANNELS) if job.errors else 0
-        network = tools.tiles.translate_with_errors if errors else tools.tiles.translate
-        return Renderer(job.cut.grid, intensity, channels, errors).render(sheet, target, network)
+    tiles, errors = tools.tiles, len(ERROR_CHANNELS) if job.errors else 0
+    last = Renderer(
+        job.cut.grid,
+        job.intensity,
+        job.spec.layout.shape[1],
+        errors,
+        batch=max(1, job.forward.batch_pixels // job.cut.largest_tile(region)),
+        device=tiles.device,
+        run=partial(tools.lanes.map, rank=next(tools.stages.ranks)),
+    )
+    if first is None or _is_one_tile(first, job.cut.grid, target):
+        network = tiles.translate_with_errors if errors else tiles.translate
+        return last.render(sheet, target, watch.timed(network))
     needed = job.cut.grid.reads(target)
-    encoder = Renderer(first, intensity.entering(), tools.tiles.features)
-    features = encoder.render(sheet, needed, tools.tiles.encode).pixels
-    decoder = Renderer(job.cut.grid, intensity.leaving(), channels)
-    return decoder.render(Sheet(features, needed), target, tools.tiles.decode)
+    encoder = replace(last, grid=first, intensity=job.intensity.entering(), channels=tiles.features)
+    decoder = replace(last, intensity=job.intensity.leaving())
+    some = max(last.batch, FEATURE_BYTES // (4 * tiles.features * needed.size))
+    parts = []
+    for start in range(0, len(sheet.planes), some):
+        part = Sheet(sheet.planes[start : start + some], sheet.area)
+        features = encoder.render(part, needed, watch.timed(tiles.encode)).pixels
+        parts.append(decoder.render(Sheet(features, needed), target, watch.timed(tiles.decode)))
+    return Canvas.joined(parts)
+
+
+def _is_one_tile(first: TileGrid, last: TileGrid, target: Region) -> bool:
+    """Whether both passes are one tile of the same pixels: then one pass does."""
+    needed = last.reads(target)
+    if first.count(needed) > 1 or last.count(target) > 1:
+        return False
+    return first.reads(needed) == needed
