@@ -18,7 +18,7 @@ from stable_tiles.region import Region
 from stable_tiles.settings import Settings
 from stable_tiles.train.faults import Fault
 from stable_tiles.train.leaks import refuse_shared
-from stable_tiles.train.patches import Patches, Portion
+from stable_tiles.train.patches import Patches
 from stable_tiles.train.scale import choose_sampling, pixel_size_um
 from stable_tiles.train.split import Split, SplitKind, halves
 
@@ -182,8 +182,8 @@ def _patches(
 ) -> tuple[Patches, Patches]:
     seed, channels = settings.training.seed, (settings.data.channels, None)
     a, b = (
-        Patches(images, settings.data, (seed, stream), Portion(chosen, parts), skip_bad=skip_bad)
-        for images, stream, chosen, parts in zip(
+        Patches(images, settings.data, (seed, stream), chosen, windows=windows, skip_bad=skip_bad)
+        for images, stream, chosen, windows in zip(
             opened.images, streams, channels, opened.windows, strict=True
         )
     )

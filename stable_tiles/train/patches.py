@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,30 +17,11 @@ from stable_tiles.train.faults import BadPixels, Fault, FaultList
 from stable_tiles.train.foreground import Foreground
 from stable_tiles.train.scale import Planes, resample
 from stable_tiles.train.schedule import MIXED, Block, Cut, Schedule, Shows, everywhere, orient
-from stable_tiles.train.sources import PatchSource, prepare
+from stable_tiles.train.sources import PatchSource, Portion, prepare
 from stable_tiles.train.split import Part
 
 ATTEMPTS = 64
 """Blocks that are tried in the place of bad ones before a training gives up."""
-
-
-@dataclass(frozen=True)
-class Portion:
-    """What of the images is used.
-
-    Parameters
-    ----------
-    channels : tuple of int, optional
-        Channels; all by default.
-    windows : tuple of Region, optional
-        A window of each image over (y, x), in pixels of level 0; by default all of it.
-    """
-
-    channels: tuple[int, ...] | None = None
-    windows: tuple[Region, ...] | None = None
-
-
-EVERYTHING = Portion()
 
 
 class Patches:
@@ -60,8 +40,11 @@ class Patches:
         Side, batch, normalisation, augmentation and pixel size of the patches.
     stream : (int, int)
         The run's seed and the number of the domain's random stream.
-    portion : Portion
-        What of the images is used.
+    channels : sequence of int, optional
+        Channels to use, in this order; all by default.
+    windows : sequence of Region or None, optional
+        For each image what of its planes is used, over (y, x), in pixels of
+        level 0; all by default.
     skip_bad : bool
         Leave out images that cannot be used and blocks that cannot be read,
         and take other patches, the same ones in every run.
@@ -85,15 +68,18 @@ class Patches:
         images: Sequence[Image],
         data: DataSettings,
         stream: tuple[int, int],
-        portion: Portion = EVERYTHING,
+        channels: Sequence[int] | None = None,
         *,
+        windows: Sequence[Region | None] | None = None,
         skip_bad: bool = False,
     ) -> None:
         self.side = data.patch
         self.batch_size = data.batch
         self.skip_bad = skip_bad
         self.faults = FaultList()
-        self._sources, self.left_out = _usable(images, data, portion, skip_bad)
+        chosen = None if channels is None else tuple(channels)
+        portions = [Portion(chosen, window) for window in windows or (None,) * len(images)]
+        self._sources, self.left_out = _usable(images, data, portions, skip_bad)
         self.images = tuple(source.image for source in self._sources)
         self.named_channels = self._sources[0].channels
         self.channels = len(self.named_channels)
@@ -111,8 +97,8 @@ class Patches:
         """What of each image patches are read from."""
         return tuple(source.part for source in self._sources)
 
-    def batch(self, step: int) -> Planes:
-        """The patches of a step (from 0).
+    def batch(self, step: int, part: int = 0, parts: int = 1) -> Planes:
+        """The patches of a step (from 0), or one of several equal parts of them.
 
         Returns
         -------
@@ -127,9 +113,10 @@ class Patches:
         WorkFailed
             If nearly all blocks are bad, where they are skipped.
         """
-        planes = np.empty((self.batch_size, self.channels, self.side, self.side), np.float32)
-        for i in range(self.batch_size):
-            self._fill(planes[i], step * self.batch_size + i)
+        count = self.batch_size // parts
+        planes = np.empty((count, self.channels, self.side, self.side), np.float32)
+        for i in range(count):
+            self._fill(planes[i], step * self.batch_size + part * count + i)
         return planes
 
     def patch(self, index: int) -> Planes:
@@ -140,7 +127,8 @@ class Patches:
 
     def place(self, index: int) -> Part:
         """Where the patch number `index` comes from: all pixels of level 0 that it is made of."""
-        cut, _ = self._usable_cut(index)
+        # Without skipping no pixel is needed to know.
+        cut = self._usable_cut(index)[0] if self.skip_bad else self.schedule.cut(index)
         return self._sources[cut.block.image].footprint(cut.block.plane, cut.origin)
 
     def _fill(self, planes: Planes, index: int) -> None:
@@ -191,15 +179,14 @@ class Patches:
 
 
 def _usable(
-    images: Sequence[Image], data: DataSettings, portion: Portion, skip_bad: bool
+    images: Sequence[Image], data: DataSettings, portions: Sequence[Portion], skip_bad: bool
 ) -> tuple[tuple[PatchSource, ...], tuple[Fault, ...]]:
     """The images that can be used, and why the others cannot."""
-    windows = portion.windows or (None,) * len(images)
     sources: list[PatchSource] = []
     faults: list[Fault] = []
-    for image, window in zip(images, windows, strict=True):
+    for image, portion in zip(images, portions, strict=True):
         try:
-            source = prepare(image, data, portion.channels, window)
+            source = prepare(image, data, portion, skip_bad=skip_bad)
             _check_channels(source.image, sources)
             sources.append(source)
         except (InputError, WorkFailed) as error:

@@ -8,11 +8,12 @@ along y and x.  The window that is read is the next whole number of pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
 import numpy.typing as npt
-import torch
+import scipy.sparse
 
 from stable_tiles.errors import InputError
 from stable_tiles.image.store import Image
@@ -132,17 +133,24 @@ def resample(pixels: Planes, extent: Pair, side: int) -> Planes:
     """
     if pixels.shape[-2:] == extent == (side, side):
         return pixels
-    # torch rounds the output's size down: a hair more keeps the last pixel
-    factors = [side / length * (1 + 1e-9) for length in extent]
-    resized = torch.nn.functional.interpolate(
-        torch.from_numpy(np.ascontiguousarray(pixels))[None],
-        scale_factor=factors,
-        mode="bilinear",
-        align_corners=False,
-        antialias=True,
+    rows, columns = (
+        _weights(n, length, side) for n, length in zip(pixels.shape[-2:], extent, strict=True)
     )
-    array: Planes = resized[0, :, :side, :side].numpy()
-    return array
+    made = np.empty((len(pixels), side, side), np.float32)
+    for plane, target in zip(pixels, made, strict=True):
+        target[...] = (columns @ np.ascontiguousarray((rows @ plane).T)).T
+    return made
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, length: float, side: int) -> scipy.sparse.csr_array:
+    """The share of each of `count` pixels in each of `side`: (side, count), rows sum to 1."""
+    ratio = length / side
+    centres = (np.arange(side) + 0.5) * ratio
+    distances = np.abs(np.arange(count) + 0.5 - centres[:, None]) / max(1.0, ratio)
+    shares = np.clip(1 - distances, 0, None)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return scipy.sparse.csr_array(shares.astype(np.float32))
 
 
 def _factor(image: Image, level: int, axis: int) -> float:

@@ -18,8 +18,25 @@ from stable_tiles.region import Region
 from stable_tiles.settings import DataSettings
 from stable_tiles.train.reader import BlockReader
 from stable_tiles.train.scale import Sampling, choose_sampling
+from stable_tiles.train.scan import with_percentiles
 from stable_tiles.train.schedule import Block, Field
 from stable_tiles.train.split import Part, level_ranges, part_of, whole
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What of an image is used.
+
+    Parameters
+    ----------
+    channels : tuple of int, optional
+        Channels; all by default.
+    window : Region, optional
+        Over (y, x), in pixels of level 0; all of it by default.
+    """
+
+    channels: tuple[int, ...] | None = None
+    window: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,7 @@ class PatchSource:
 
 
 def prepare(
-    image: Image, data: DataSettings, channels: Sequence[int] | None, window: Region | None = None
+    image: Image, data: DataSettings, portion: Portion, *, skip_bad: bool = False
 ) -> PatchSource:
     """An image made ready for patches.
 
@@ -89,10 +106,10 @@ def prepare(
     ----------
     image : Image
     data : DataSettings
-    channels : sequence of int or None
-        Channels to use; None for all.
-    window : Region, optional
-        Over (y, x), in pixels of level 0: what of it may be used.
+    portion : Portion
+        What of it is used.
+    skip_bad : bool
+        Leave out blocks that cannot be read where percentiles are counted.
 
     Raises
     ------
@@ -100,13 +117,19 @@ def prepare(
         If a patch does not fit, the image is empty or constant, its
         percentiles are no numbers, channels do not exist, or a pixel size is
         needed and not known.
+    BadPixels
+        If percentiles are to be counted and a chunk cannot be read.
     """
+    channels, window = portion.channels, portion.window
     named = _select(image, channels)
     sampling = choose_sampling(image, data)
     ranges = level_ranges(image, window or whole(image), sampling)
     field = _field(image, sampling, ranges, halved=window is not None)
+    if data.normalize.kind == "percentile":
+        wanted = (0, 100, *(n for n in data.normalize.bounds if n is not None))
+        image = with_percentiles(image, wanted, skip_bad=skip_bad)
     normalizer = _normalizer(image, data, channels)
-    _check_varied(image, data, channels)
+    _check_varied(image, channels)
     return PatchSource(
         image=image,
         part=part_of(image, window or whole(image), sampling),
@@ -166,9 +189,9 @@ def _normalizer(image: Image, data: DataSettings, channels: Sequence[int] | None
     )
 
 
-def _check_varied(image: Image, data: DataSettings, channels: Sequence[int] | None) -> None:
+def _check_varied(image: Image, channels: Sequence[int] | None) -> None:
     """Refuse an image whose used channels are all constant, where its percentiles are known."""
-    if data.normalize.kind != "percentile" and "intensity" not in image.attributes:
+    if "intensity" not in image.attributes:
         return
     limits = image.percentiles((0, 100))
     used = [limits[c] for c in (range(len(limits)) if channels is None else channels)]

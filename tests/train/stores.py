@@ -19,13 +19,15 @@ def write_store(
     path: Path,
     pixels: npt.NDArray[Any],
     names: str = "tczyx",
+    *,
     chunk: int = 32,
     scale: dict[str, float] | None = None,
     colors: Sequence[str] | None = None,
+    shard: int = 0,
 ) -> Image:
     """An image of canonical shape (t, c, z, y, x), written and opened."""
     units: dict[str, str | None] = dict.fromkeys(scale or {}, "micrometer")
-    layout = plan_layout(pixels.shape, pixels.dtype.itemsize, chunk=chunk, shard=0)
+    layout = plan_layout(pixels.shape, pixels.dtype.itemsize, chunk=chunk, shard=shard)
     named = tuple(
         Channel(f"channel {i}", (colors or ["FFFFFF"] * pixels.shape[1])[i])
         for i in range(pixels.shape[1])

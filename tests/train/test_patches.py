@@ -9,7 +9,7 @@ from stable_tiles.errors import InputError, WorkFailed
 from stable_tiles.image.store import Image
 from stable_tiles.settings import DataSettings, Normalization
 from stable_tiles.train.loader import ahead
-from stable_tiles.train.patches import Patches, Portion
+from stable_tiles.train.patches import Patches
 from stable_tiles.train.schedule import orient
 from tests.train.stores import random_pixels, write_store
 
@@ -31,7 +31,7 @@ def test_a_patch_is_what_the_store_holds_at_its_place(
     images: list[Image], index: int, seed: int, channels: tuple[int, ...] | None
 ) -> None:
     data = DataSettings(patch=16, normalize=PLAIN)
-    patches = Patches(images, data, (seed, 0), Portion(channels))
+    patches = Patches(images, data, (seed, 0), channels)
     cut = patches.schedule.cut(index)
     image = images[cut.block.image]
     t, z = divmod(cut.block.plane, image.shape[2])
@@ -110,7 +110,7 @@ def test_channels_that_do_not_exist_are_refused(
     images: list[Image], channels: tuple[int, ...]
 ) -> None:
     with pytest.raises(InputError, match=r"0\.zarr has the channels 0\.\.2"):
-        Patches(images, DataSettings(patch=16), (0, 0), Portion(channels))
+        Patches(images, DataSettings(patch=16), (0, 0), channels)
 
 
 def test_a_pixel_size_is_needed_to_bring_images_to_one(images: list[Image]) -> None:
