@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where to compute; auto takes a GPU where there is one.",
 )
-@click.option("--gpus", type=click.IntRange(0), help="0 computes on the CPU, 1 on a CUDA GPU.")
+@click.option(
+    "--gpus",
+    type=click.IntRange(0),
+    help="CUDA GPUs that train together, a process each; 0 computes on the CPU.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that train together on the CPU; they share each step's patches.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "32", "bf16"]),
@@ -67,6 +78,7 @@ def train(
     overrides: tuple[str, ...],
     device: Literal["auto", "cpu", "cuda", "mps"],
     gpus: int | None,
+    processes: int,
     precision: str | None,
     seed: int | None,
     val_sources: tuple[str, ...],
@@ -95,12 +107,13 @@ def train(
 
         if resume and overwrite:
             raise InputError("--resume and --overwrite exclude each other: give one of them")
-        if gpus is not None and gpus > 1:
-            raise InputError(f"--gpus {gpus}: training runs on one GPU; use --gpus 1")
+        if processes > 1 and (gpus or device in {"cuda", "mps"}):
+            raise InputError(f"--processes {processes} is for the CPU: on GPUs give --gpus alone")
         shortcuts = {"method": method, "training.precision": precision, "training.seed": seed}
         given = [f"{key}='{value}'" for key, value in shortcuts.items() if value is not None]
         options = TrainOptions(
             device=device if gpus is None else ("cuda" if gpus else "cpu"),
+            processes=max(processes, gpus or 1),
             existing="resume" if resume else "overwrite" if overwrite else "refuse",
             dry_run=dry_run,
             split=split,
@@ -121,7 +134,7 @@ def _text(report: TrainReport) -> str:
     )
     model = (
         f"{report.method}: {report.parameters / 1e6:.3g} M parameters, reach {reach}, "
-        f"stride {report.stride} px; {report.device}, precision {report.precision}"
+        f"stride {report.stride} px; {_where(report)}, precision {report.precision}"
     )
     skipped = f"\nskipped bad blocks and stores: {report.skipped}" if report.skipped else ""
     if report.dry_run:
@@ -135,6 +148,11 @@ def _text(report: TrainReport) -> str:
         f"{model}\ntrained {report.steps} steps ({report.steps - report.resumed_from} now, "
         f"{report.steps_per_second:.3g} a second) into {report.run}\nlosses: {losses}{skipped}"
     )
+
+
+def _where(report: TrainReport) -> str:
+    several = f"{report.processes} processes on " if report.processes > 1 else ""
+    return f"{several}{report.device}"
 
 
 def _parts(report: TrainReport) -> str:

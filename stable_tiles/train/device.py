@@ -12,15 +12,21 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "32", "bf16"]
 
 
-def choose_device(name: DeviceName) -> torch.device:
+def choose_device(name: DeviceName, processes: int = 1) -> torch.device:
     """The device of that name; ``auto`` takes CUDA, else MPS, else the CPU.
+
+    Several processes compute on the CPU unless CUDA is named.
 
     Raises
     ------
     DeviceUnavailable
-        If it is not on this machine.
+        If it is not on this machine, or there is none for each process.
     """
+    if processes > 1 and name in {"cuda", "mps"}:
+        _check_count(name, processes)
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _mps()}
+    if name == "auto" and processes > 1:
+        return torch.device("cpu")
     if name == "auto":
         return torch.device(next(d for d in ("cuda", "mps", "cpu") if present[d]))
     if not present[name]:
@@ -46,6 +52,16 @@ def choose_precision(wanted: Precision, device: torch.device) -> Literal["32", "
     if wanted == "auto":
         return "bf16" if able else "32"
     return wanted
+
+
+def _check_count(name: DeviceName, processes: int) -> None:
+    if name == "mps":
+        raise DeviceUnavailable("--device mps trains in one process: use --device cpu for more")
+    here = torch.cuda.device_count()
+    if here < processes:
+        raise DeviceUnavailable(
+            f"--gpus {processes}: this machine has {here} CUDA GPUs: use --gpus {here}"
+        )
 
 
 def _mps() -> bool:

@@ -23,8 +23,9 @@ class LossLog:
 
     Parameters
     ----------
-    file : Path
-        The log; made when the first line is written.
+    file : Path or None
+        The log; made when the first line is written.  None writes nothing:
+        the log of a process that does not lead.
     patches : int
         Patches of both domains in a step, for the rate.
 
@@ -34,7 +35,7 @@ class LossLog:
         The mean losses of the last line that was written here.
     """
 
-    def __init__(self, file: Path, patches: int) -> None:
+    def __init__(self, file: Path | None, patches: int) -> None:
         self.last: dict[str, float] = {}
         self._file = file
         self._patches = patches
@@ -77,8 +78,9 @@ class LossLog:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Append a line as it is."""
-        with self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        if self._file is not None:
+            with self._file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs to go on with the same means."""
@@ -88,16 +90,20 @@ class LossLog:
         """Go on from a checkpoint: lines of later steps, and torn ones, leave the file."""
         self._sums, self._steps = dict(state["sums"]), state["steps"]
         self.start(step)
-        if self._file.exists():
-            kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
+        if self._file is not None and self._file.exists():
+            kept = [line for line in self.lines() if line["step"] <= step]
             replaced = self._file.with_suffix(".partial")
-            replaced.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            text = "".join(f"{json.dumps(line)}\n" for line in kept)
+            replaced.write_text(text, encoding="utf-8")
             replaced.replace(self._file)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines that are written, but for a torn last one."""
+        if self._file is None or not self._file.exists():
+            return []
+        text = self._file.read_text(encoding="utf-8")
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def start(self, step: int) -> None:
         """Rates count from now and this step."""
         self._since = (time.monotonic(), step)
-
-    def _lines(self) -> list[str]:
-        text = self._file.read_text(encoding="utf-8")
-        return text[: text.rfind("\n") + 1].splitlines()

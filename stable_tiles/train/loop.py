@@ -26,11 +26,11 @@ def run_steps(training: Training, first: int, stop: Event, progress: Progress) -
     batches = ahead(training.batch, range(first, last), training.settings.data.workers)
     for step, (a, b) in zip(range(first + 1, last + 1), batches, strict=True):
         losses = training.method.step(a.to(training.device), b.to(training.device), step - 1)
-        training.log.add(losses)
+        training.log.add(training.peers.mean(losses, training.method.statistics))
         log_skipped(training, step)
         if training.average is not None:
             training.average.update(training.method.network)
-        done, stopped = step == last, stop.is_set()
+        done, stopped = step == last, training.peers.agree(stop.is_set())
         if done or step % t.log_every == 0:
             training.log.check(step)
             training.log.write(step)
@@ -39,15 +39,23 @@ def run_steps(training: Training, first: int, stop: Event, progress: Progress) -
         kept = done or stopped or step % t.checkpoint_every == 0
         if looked or judged or kept:
             training.log.check(step)
-            bound(training)
-        if looked:
-            preview(training, step)
-        if judged:
-            training.log.append({"step": step, "validation": validate(training)})
-        if kept:
-            save(training, step)
+        if training.peers.leads:
+            _keep(training, step, looked=looked, judged=judged, kept=kept)
         progress("steps", step, last)
         if stopped and not done:
+            training.peers.wait()
             raise Interrupted(
                 f"interrupted after step {step} of {last}: run the same command with --resume"
             )
+
+
+def _keep(training: Training, step: int, *, looked: bool, judged: bool, kept: bool) -> None:
+    """What the leading process does between steps."""
+    if looked or judged or kept:
+        bound(training)
+    if looked:
+        preview(training, step)
+    if judged:
+        training.log.append({"step": step, "validation": validate(training)})
+    if kept:
+        save(training, step)

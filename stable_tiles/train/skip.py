@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable
+from itertools import chain
 
 from stable_tiles.train.faults import Fault
 from stable_tiles.train.training import Training
@@ -32,7 +33,12 @@ def log_skipped(training: Training, step: int) -> None:
     """Log the bad blocks that the patches of the steps up to `step` met first."""
     made = step * training.settings.data.batch
     for name, patches in zip(DOMAINS, training.data, strict=True):
-        for fault in patches.faults.due(made):
+        found = patches.faults.due(made)
+        if patches.skip_bad:
+            # every process meets faults of its own patches; one may meet another's again
+            found = list(dict.fromkeys(chain.from_iterable(training.peers.gather(found))))
+            patches.faults.forget(found)
+        for fault in found:
             _log(training, step, name, fault)
 
 

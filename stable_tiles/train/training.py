@@ -18,6 +18,7 @@ from stable_tiles.train.checkpoint import Checkpoint, load_checkpoint, save_chec
 from stable_tiles.train.folder import RunFolder
 from stable_tiles.train.log import LossLog
 from stable_tiles.train.patches import Patches
+from stable_tiles.train.peers import ALONE, Peers
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Training:
     method : Method
         Networks and optimisers.
     average : Average or None
-        Averaged weights, which are then the model.
+        Averaged weights, which are then the model; the leading process has them.
     data : pair of Patches
         Of A and B.
     held_out : pair of Patches or None
@@ -46,6 +47,8 @@ class Training:
         Digests of what a resumed run must share, by a name that users know.
     device : torch.device
         Where the networks are.
+    peers : Peers
+        The processes that train together.
     """
 
     settings: Settings
@@ -58,6 +61,7 @@ class Training:
     save_model: Callable[[int], None]
     inputs: dict[str, str]
     device: torch.device
+    peers: Peers = ALONE
 
     @property
     def network(self) -> Translator:
@@ -65,8 +69,9 @@ class Training:
         return self.method.network if self.average is None else self.average.network
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The patches of both domains for a step, on the CPU."""
-        a, b = (torch.from_numpy(patches.batch(step)) for patches in self.data)
+        """The patches of both domains that this process has in a step, on the CPU."""
+        rank, size = self.peers.rank, self.peers.size
+        a, b = (torch.from_numpy(patches.batch(step, rank, size)) for patches in self.data)
         return a, b
 
 

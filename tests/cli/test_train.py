@@ -75,7 +75,9 @@ def test_a_run_that_exists_is_refused_then_resumed_then_replaced(
     ("options", "line"),
     [
         (("--set", "training.stepz=1"), "unknown setting training.stepz; did you mean"),
-        (("--gpus", "2"), "--gpus 2: training runs on one GPU; use --gpus 1"),
+        (("--gpus", "2"), "--gpus 2: this machine has 0 CUDA GPUs: use --gpus 0"),
+        (("--gpus", "1", "--processes", "2"), "--processes 2 is for the CPU: on GPUs give --gpus"),
+        (("--processes", "2"), "data.batch 1 is shared by 2 processes: use a multiple of 2"),
         (("--resume", "--overwrite"), "--resume and --overwrite exclude each other"),
         (("--set", "data.patch=48"), "patches of 48 px do not fit into a.zarr (40 x 40 px"),
         (("--val-source", "x.zarr"), "validation needs both --val-source and --val-target"),

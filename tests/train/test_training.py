@@ -24,6 +24,7 @@ class Noisy:
 
     def __init__(self) -> None:
         self.network = Translator(1, 1, SETTINGS.network)
+        self.statistics: list[Tensor] = []
         self.steps = 0
 
     def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
