@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +13,14 @@ from skimage.filters import threshold_otsu
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
 
+Pixels = npt.NDArray[Any]
+Weights = npt.NDArray[np.float32]
+
 FINENESS = 4
 """Least number of mask pixels along the side of a patch."""
+
+GREY = 0.05
+"""Saturation (0..1) up to which a colour image counts as grey."""
 
 JUDGED = 16
 """Planes, evenly spread, that the threshold is found on."""
@@ -23,7 +30,9 @@ class Foreground:
     """The foreground of one image, by Otsu's threshold on a coarse level.
 
     Foreground is what is brighter than the threshold (the mean of all
-    channels), in colour images what is darker: tissue on white glass.
+    channels); in colour images what is more saturated (HSV): stained tissue
+    on white glass, without shadows and black margins.  Where a colour image
+    has no colours (no pixel is saturated by more than `GREY`), what is darker.
 
     Parameters
     ----------
@@ -43,6 +52,8 @@ class Foreground:
         base, coarse = image.levels[level].shape, image.levels[self._level].shape
         self._shrink = tuple(b / c for b, c in zip(base[-2:], coarse[-2:], strict=True))
         self._mask = lru_cache(maxsize=None)(self._find)
+        self._judged = self._spread_planes()
+        self._weigh = self._choose()
         self._threshold = self._otsu()
 
     def at(self, plane: int, y: float, x: float) -> bool:
@@ -55,20 +66,47 @@ class Foreground:
         return bool(mask[row, column])
 
     def _find(self, plane: int) -> npt.NDArray[np.bool_]:
-        light = self._light(plane)
-        return light < self._threshold if self._image.is_rgb else light > self._threshold
+        return self._weigh(self._pixels(plane)) > self._threshold
 
-    def _otsu(self) -> float:
+    def _spread_planes(self) -> list[int]:
         planes = self._image.shape[0] * self._image.shape[2]
         spread = np.unique(np.linspace(0, planes - 1, min(planes, JUDGED)).astype(int))
-        light = np.concatenate([self._light(int(plane)).ravel() for plane in spread])
-        if light.min() == light.max():
-            return float(light[0])
-        return float(threshold_otsu(light))  # type: ignore[no-untyped-call]  # scikit-image
+        return [int(plane) for plane in spread]
 
-    def _light(self, plane: int) -> npt.NDArray[Any]:
+    def _choose(self) -> Callable[[Pixels], Weights]:
+        """What tells foreground in this image, by planes spread over it."""
+        if not self._image.is_rgb:
+            return brightness
+        colours = any(saturation(self._pixels(plane)).max() > GREY for plane in self._judged)
+        return saturation if colours else darkness
+
+    def _otsu(self) -> float:
+        weights = np.concatenate([self._weigh(self._pixels(n)).ravel() for n in self._judged])
+        if weights.min() == weights.max():
+            return float(weights[0])
+        return float(threshold_otsu(weights))  # type: ignore[no-untyped-call]  # scikit-image
+
+    def _pixels(self, plane: int) -> Pixels:
         t, z = divmod(plane, self._image.shape[2])
         height, width = self._image.levels[self._level].shape[-2:]
-        pixels = self._image.read(Region((t, z, 0, 0), (t + 1, z + 1, height, width)), self._level)
-        mean: npt.NDArray[Any] = np.nan_to_num(pixels[0, :, 0].mean(axis=0, dtype=np.float32))
-        return mean
+        region = Region((t, z, 0, 0), (t + 1, z + 1, height, width))
+        return self._image.read(region, self._level)[0, :, 0]
+
+
+def brightness(pixels: Pixels) -> Weights:
+    """Mean of all channels, (c, y, x) to (y, x); NaN counts as 0."""
+    mean: Weights = np.nan_to_num(pixels.mean(axis=0, dtype=np.float32))
+    return mean
+
+
+def darkness(pixels: Pixels) -> Weights:
+    """Minus the brightness."""
+    return -brightness(pixels)
+
+
+def saturation(pixels: Pixels) -> Weights:
+    """Saturation of red, green and blue as in HSV, (3, y, x) to (y, x) in 0..1; black has none."""
+    highest = pixels.max(axis=0).astype(np.float32)
+    spread = highest - pixels.min(axis=0)
+    ratio: Weights = spread / np.maximum(highest, 1)
+    return ratio

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import numpy as np
+from skimage.color import rgb2hsv
 
 from stable_tiles.settings import DataSettings, Normalization
-from stable_tiles.train.foreground import Foreground
+from stable_tiles.train.foreground import Foreground, saturation
 from stable_tiles.train.patches import Patches
 from tests.train.stores import write_store
 
@@ -22,7 +23,25 @@ def test_what_is_bright_is_foreground(tmp_path: Path) -> None:
     assert shown.at(1, 0, 128), "a centre may lie on the border"
 
 
-def test_in_colour_images_what_is_dark_is_foreground(tmp_path: Path) -> None:
+def test_in_colour_images_what_is_saturated_is_foreground(tmp_path: Path) -> None:
+    pixels = np.full((1, 3, 1, 64, 64), 240, np.uint8)
+    pixels[0, :, 0, 20:40, 20:40] = np.array([200, 120, 190])[:, None, None]
+    pixels[0, :, 0, 50:, :] = 25  # a shadow
+    pixels[0, :, 0, :, 60:] = 0  # a black margin
+    shown = Foreground(write_store(tmp_path / "he.zarr", pixels, colors=RGB), 0, 16)
+    assert shown.at(0, 30, 30)
+    for y, x in ((5, 5), (55, 20), (30, 62)):
+        assert not shown.at(0, y, x)
+
+
+def test_saturation_is_that_of_hsv() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 40)).astype(np.uint8)
+    pixels[:, 0, 0] = 0
+    expected = rgb2hsv(pixels, channel_axis=0)[1]
+    np.testing.assert_allclose(saturation(pixels), expected, atol=1e-6)
+
+
+def test_in_colour_images_without_colours_what_is_dark_is_foreground(tmp_path: Path) -> None:
     pixels = np.full((1, 3, 1, 64, 64), 240, np.uint8)
     pixels[0, :, 0, 20:40, 20:40] = 90
     shown = Foreground(write_store(tmp_path / "tissue.zarr", pixels, colors=RGB), 0, 16)
