@@ -157,11 +157,10 @@ def _build(document: Document, folder: Path) -> Translator:
     """The network with fresh weights, in memory once its size is known to fit the file's."""
     channels = document.domains["a"].channels, document.domains["b"].channels
     try:
-        with torch.device("meta"):
-            wanted = sum(
-                tensor.numel()
-                for tensor in Translator(*channels, document.network).state_dict().values()
-            )
+        # The filters of all first blocks and the square ones: every such network has more.
+        widths, features = document.network.widths, document.network.features
+        wanted = 9 * widths[0] * (sum(channels) + 2 * features)
+        wanted += 4 * sum(9 * width**2 for width in widths)
         weights = folder / WEIGHTS
         if not weights.is_file():
             raise ModelError(f"{folder} has no {WEIGHTS}: copy it beside {DOCUMENT}")
