@@ -61,6 +61,10 @@ class Model:
         """Pixels beyond an output pixel that it depends on; None where there is no limit."""
         return self.network.reach(direction)
 
+    def local_reach(self, direction: Direction) -> int:
+        """The reach once the statistics of all norms are given."""
+        return self.network.local_reach(direction)
+
     def source(self, direction: Direction) -> Domain:
         """The domain that is translated."""
         return self.domains[domains(direction)[0]]

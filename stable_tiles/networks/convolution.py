@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stable_tiles.networks.reach import Span
+from stable_tiles.networks.statistics import fixed_affine
 
 EPSILON = 1e-8
 """Added to the squared norm of a filter before its root is taken."""
@@ -125,7 +126,7 @@ def filters_once(network: nn.Module) -> Iterator[None]:
 class NormedConv2d(nn.Module):
     """A 3 x 3 convolution without bias, then its norm.
 
-    Outside training fixed batch statistics become part of the filters.
+    Outside training fixed statistics become part of the filters.
     """
 
     def __init__(
@@ -138,16 +139,13 @@ class NormedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, in, h, w) to (n, out, h, w)."""
-        norm, conv = self.norm, self.conv
-        if norm.training or not isinstance(norm, nn.BatchNorm2d):
-            normalized: Tensor = norm(conv(x))
+        conv, fixed = self.conv, fixed_affine(self.norm)
+        if fixed is None:
+            normalized: Tensor = self.norm(conv(x))
             return normalized
-        if norm.running_mean is None or norm.running_var is None:
-            raise ValueError("batch norm without running statistics cannot translate")
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        shift = norm.bias - norm.running_mean * scale
+        scale, shift = fixed
         return convolve(x, conv.filters() * scale.view(-1, 1, 1, 1), shift, conv.margin)
 
     def needs(self, span: Span) -> Span:
-        """Input pixels that output pixels depend on, instance norm aside."""
+        """Input pixels that output pixels depend on, once statistics are fixed."""
         return self.conv.needs(span)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stable_tiles.errors import SettingsError
-from stable_tiles.networks.convolution import PlainConv2d
+from stable_tiles.networks.convolution import PlainConv2d, convolve
 from stable_tiles.networks.reach import Span
 from stable_tiles.networks.sampling import sample, sample_for_training
+from stable_tiles.networks.statistics import InstanceNorm
 
 Norm = Literal["batch", "none", "instance"]
 Upsampling = Literal["dynamic", "bilinear", "deformable"]
@@ -22,11 +23,11 @@ GROUPS = 4
 
 
 def normalization(kind: Norm, channels: int) -> nn.Module:
-    """The norm layer of that kind: batch (momentum 0.1), instance (no weights) or nothing."""
+    """The norm layer of that kind: batch (momentum 0.1), `InstanceNorm` or nothing."""
     if kind == "batch":
         return nn.BatchNorm2d(channels, momentum=0.1)
     if kind == "instance":
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm(channels)
     return nn.Identity()
 
 
@@ -154,8 +155,14 @@ class DeformableConv2d(nn.Module):
                 taps = sample_for_training(source, moved + self.start)
             else:
                 taps = sample(source, torch.clamp(moved, -self.bound, self.bound) + self.start)
-        mixed: Tensor = self.mix(taps.to(x.dtype))
-        return mixed
+        if self.training:
+            mixed: Tensor = self.mix(taps.to(x.dtype))
+            return mixed
+        # the nine taps of a pixel as channels: a kernel of 1 has equal bits in any tile
+        n, channels, height, width = x.shape
+        joined = taps.to(x.dtype).permute(0, 2, 3, 1).reshape(n, height, width, 9 * channels)
+        filters = self.mix.weight.permute(0, 3, 1, 2).reshape(-1, 9 * channels, 1, 1)
+        return convolve(joined.permute(0, 3, 1, 2), filters, None, (0, 0))
 
     def needs(self, span: Span) -> Span:
         """Input pixels that output pixels depend on."""

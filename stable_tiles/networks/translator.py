@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from stable_tiles.networks.layers import DeformableConv2d, DySample
 from stable_tiles.networks.reach import Span, reach
+from stable_tiles.networks.statistics import instance_norms
 from stable_tiles.networks.unet import UNet
 from stable_tiles.settings import NetworkSettings
 
@@ -60,14 +61,24 @@ class Translator(nn.Module):
         grid: int = 2 ** (len(self.settings.widths) - 1)
         return max(grid, self.settings.feature_scale)
 
+    @property
+    def holds_statistics(self) -> bool:
+        """Whether every instance norm, if any, has running statistics."""
+        return all(layer.holds_statistics for layer in instance_norms(self).values())
+
     def reach(self, direction: Direction) -> int | None:
         """Pixels beyond an output pixel that it depends on; None where there is no limit.
 
-        Holds outside training, where learned displacements are clamped.
-        Instance norm makes every pixel depend on the whole image.
+        An instance norm without running statistics makes every pixel depend
+        on the whole image.
         """
-        if self.settings.norm == "instance":
-            return None
+        return self.local_reach(direction) if self.holds_statistics else None
+
+    def local_reach(self, direction: Direction) -> int:
+        """Pixels beyond an output pixel that it depends on once all statistics are given.
+
+        Holds outside training, where learned displacements are clamped.
+        """
         source, target = domains(direction)
         encoder, decoder = self._encoder(source), self._decoder(target)
         scale = self.settings.feature_scale

@@ -41,7 +41,7 @@ class Block(nn.Module):
         return functional.relu_(self.outer(functional.relu_(self.inner(x))))
 
     def needs(self, span: Span) -> Span:
-        """Input pixels that output pixels depend on, instance norms aside."""
+        """Input pixels that output pixels depend on, once statistics are fixed."""
         return self.inner.needs(self.outer.needs(span))
 
 
@@ -140,7 +140,7 @@ class UNet(nn.Module):
         return mapped[:, :, :height, :width] if any(missing) else mapped
 
     def needs(self, span: Span) -> Span:
-        """Input pixels that output pixels depend on, instance norms aside."""
+        """Input pixels that output pixels depend on, once statistics are fixed."""
         span = self.head.needs(span)
         needed = []
         for up in cast("list[Up]", list(self.ups)[::-1]):

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from stable_tiles.networks.convolution import NormedConv2d
+from stable_tiles.networks.statistics import (
+    Enough,
+    Gather,
+    Given,
+    InstanceNorm,
+    Moments,
+    Table,
+    freeze,
+    normalized,
+    ruled,
+)
+from stable_tiles.region import Region
+from tests.networks.nets import images
+
+NOTHING = Given({}, (0.0,), (0.0,))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.floats(-1e4, 1e4))
+def test_moments_are_numpys_in_float64(n: int, height: int, width: int, offset: float) -> None:
+    x = images(n, 4, height, width) + offset
+    values = x.double().numpy()
+    found = Moments.of(x)
+    assert np.all(found.pixels == height * width)
+    np.testing.assert_allclose(found.mean, values.mean(axis=(2, 3)), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.variance, values.var(axis=(2, 3)), rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=6), st.integers(0, 99))
+def test_moments_of_parts_merge_to_those_of_the_whole(rows: list[int], seed: int) -> None:
+    x = images(1, 3, sum(rows), 7, seed) * 100 - 40
+    whole, merged = Moments.of(x), Moments.of(x[:, :, :0])
+    for part in torch.split(x, rows, dim=2):
+        merged = merged.merge(Moments.of(part))
+    for name in ("pixels", "mean", "variance"):
+        np.testing.assert_allclose(getattr(merged, name), getattr(whole, name), rtol=1e-12)
+
+
+def test_values_that_are_no_numbers_do_not_count() -> None:
+    x = images(1, 2, 9, 9)
+    rest = Moments.of(x[:, 1:2])
+    x[0, 0, 4, 4] = torch.nan
+    x[0, 0, 5, 4] = torch.inf
+    found = Moments.of(x)
+    assert found.pixels.tolist() == [[79, 81]]
+    kept = x[0, 0][torch.isfinite(x[0, 0])].double().numpy()
+    np.testing.assert_allclose(found.mean[0], [kept.mean(), rest.mean[0, 0]], rtol=1e-12)
+    np.testing.assert_allclose(found.variance[0, 0], kept.var(), rtol=1e-12)
+
+
+def test_moments_do_not_depend_on_the_number_of_threads() -> None:
+    x, before, made = images(1, 8, 300, 200), torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        made.append(Moments.of(x))
+    torch.set_num_threads(before)
+    assert np.array_equal(made[0].mean, made[1].mean)
+    assert np.array_equal(made[0].squares, made[1].squares)
+
+
+def test_outside_training_the_images_own_statistics_hold() -> None:
+    layer, x = InstanceNorm(3).eval(), images(2, 3, 8, 9)
+    torch.testing.assert_close(layer(x), functional.instance_norm(x))
+    assert not layer.holds_statistics
+
+
+def test_training_gathers_the_average_patch() -> None:
+    layer = InstanceNorm(2).train()
+    seen = [images(2, 2, 16, 16, seed) * (seed + 1) for seed in range(5)]
+    for x in seen:
+        torch.testing.assert_close(layer(x), functional.instance_norm(x))
+    patches = torch.cat(seen)
+    variance, mean = torch.var_mean(patches, dim=(2, 3), correction=0)
+    torch.testing.assert_close(layer.running_mean, mean.mean(dim=0))
+    torch.testing.assert_close(layer.running_var, variance.mean(dim=0))
+    assert layer.holds_statistics
+
+
+def test_frozen_statistics_normalise_and_become_part_of_filters() -> None:
+    norm = InstanceNorm(6)
+    layer = NormedConv2d(3, 6, norm=norm, demodulate=True).eval()
+    mean, variance = torch.randn(6), torch.rand(6) + 0.5
+    norm.fix(mean, variance)
+    freeze(layer)
+    x = images(1, 3, 12, 12)
+    mapped = functional.conv2d(x, layer.conv.filters(), padding=1)
+    wanted = functional.batch_norm(mapped, mean, variance)
+    torch.testing.assert_close(layer(x), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(norm(mapped), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_pass_ends_at_the_first_unknown_layer_and_counts_the_core_only() -> None:
+    network = torch.nn.Sequential(InstanceNorm(2), torch.nn.MaxPool2d(2), InstanceNorm(2)).eval()
+    x, area, core = images(1, 2, 20, 32), Region((8, 4), (28, 36)), Region((12, 8), (20, 36))
+    rule = Gather(NOTHING, core, at_once=False)
+    with pytest.raises(Enough), ruled(network, rule, area):
+        network(x)
+    assert list(rule.found) == ["0"]
+    np.testing.assert_allclose(rule.found["0"].mean, Moments.of(x[:, :, 4:12, 4:]).mean)
+    first = rule.found["0"]
+    known = Given({"0": table(first.mean, first.variance)}, (0.0,), (0.0,))
+    rule = Gather(known, core, at_once=False)
+    with pytest.raises(Enough), ruled(network, rule, area):
+        network(x)
+    below = functional.max_pool2d(
+        normalized(x, torch.from_numpy(first.mean), torch.from_numpy(first.variance), 1e-5), 2
+    )
+    np.testing.assert_allclose(rule.found["2"].mean, Moments.of(below[:, :, 2:6, 2:]).mean)
+
+
+def test_all_layers_at_once_are_the_images_own() -> None:
+    network = torch.nn.Sequential(InstanceNorm(2), torch.nn.ReLU(), InstanceNorm(2)).eval()
+    x = images(1, 2, 17, 13)
+    whole = Region.whole((17, 13))
+    rule = Gather(NOTHING, whole, at_once=True)
+    with ruled(network, rule, whole):
+        made = network(x)
+    assert list(rule.found) == ["0", "2"]
+    torch.testing.assert_close(made, network(x))
+
+
+def table(mean: np.ndarray, variance: np.ndarray) -> Table:  # type: ignore[type-arg]  # of floats
+    return Table(mean[:, None, None], variance[:, None, None])
+
+
+def interpolated(x: Tensor, area: Region) -> Tensor:
+    rng = np.random.default_rng(0)
+    field = Table(rng.normal(size=(1, 3, 2, 4)), rng.random((1, 3, 2, 4)) + 0.5)
+    given = Given({"": field}, (10.0, 30.0, 47.0), (16.0, 48.0))
+    layer = InstanceNorm(4).eval()
+    with ruled(layer, given, area):
+        made: Tensor = layer(x)
+    return made
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_interpolated_statistics_are_the_same_bits_in_any_tile(scale: int) -> None:
+    x = images(1, 4, 64 // scale, 80 // scale)
+    whole = interpolated(x, Region.whole((64, 80)))
+    top, left = 8, 20
+    part = x[:, :, top // scale :, left // scale : 60 // scale]
+    made = interpolated(part, Region((top, left), (64, 60)))
+    assert torch.equal(made, whole[:, :, top // scale :, left // scale : 60 // scale])
+
+
+def test_interpolated_statistics_are_bilinear_between_centres_and_constant_beyond() -> None:
+    x = torch.zeros(1, 4, 64, 80)
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(size=(1, 3, 2, 4)), rng.random((1, 3, 2, 4)) + 0.5
+    made = interpolated(x, Region.whole((64, 80)))
+    corner = -mean[0, 0, 0] / np.sqrt(variance[0, 0, 0] + 1e-5)
+    np.testing.assert_allclose(made[0, :, 3, 3], corner, rtol=1e-5)
+    y, x_share = (20.5 - 10) / 20, (40.5 - 16) / 32
+    m, v = (
+        (1 - y) * ((1 - x_share) * f[0, 0, 0] + x_share * f[0, 0, 1])
+        + y * ((1 - x_share) * f[0, 1, 0] + x_share * f[0, 1, 1])
+        for f in (mean, variance)
+    )
+    np.testing.assert_allclose(made[0, :, 20, 40], -m / np.sqrt(v + 1e-5), rtol=1e-5)
