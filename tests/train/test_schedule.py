@@ -1,10 +1,12 @@
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chisquare
+from scipy.stats import chi2, chisquare
 
-from stable_tiles.train.schedule import REUSE, Field, Schedule, orient
+from stable_tiles.train.schedule import MIXED, REUSE, Block, Field, Schedule, orient
 
 
 @st.composite
@@ -51,6 +53,43 @@ def test_patch_positions_are_uniform_borders_included() -> None:
     counts = [names.count(place) for place in sorted(every)]
     assert sum(counts) == len(names)
     assert chisquare(counts).pvalue > 1e-3
+
+
+def test_a_hundred_thousand_patches_in_a_row_cover_a_slide_uniformly() -> None:
+    field = square(1, 4096, 4096, 256, 512)
+    schedule = Schedule((field,), seed=5, stream=0, augment=False)
+    origins = np.array([schedule.cut(i).origin for i in range(100_000)])
+    # By cell: all patches of a block lie in one, so counts come in lumps of `reuse`.
+    width = np.diff([*range(0, 3841, 512), 3841])
+    expected = np.outer(width, width) / 3841**2 * len(origins)
+    counts = np.zeros_like(expected)
+    np.add.at(counts, tuple(origins.T // 512), 1)
+    lumps = (counts - expected) / schedule.reuse
+    assert chi2.sf((lumps**2 / (expected / schedule.reuse)).sum(), counts.size - 1) > 1e-3
+    # Inside the cells patches are independent of each other; 512 = 16 * 32 anchors a cell.
+    whole = origins[(origins < 3584).all(axis=1)] % 512 // 32
+    inside = np.bincount(whole[:, 0] * 16 + whole[:, 1], minlength=256)
+    assert chisquare(inside).pvalue > 1e-3
+
+
+def test_patches_of_one_block_stand_apart_and_share_few_pixels() -> None:
+    """The figures that docs/training.md gives for patches of 256 px and chunks of 512."""
+    field = square(10**6, 2**20, 2**20, 256, 512)
+    schedule = Schedule((field,), seed=6, stream=0, augment=False)
+    cuts = [schedule.cut(i) for i in range(16_384)]
+    by_block: dict[Block, list[int]] = {}
+    for i, cut in enumerate(cuts):
+        by_block.setdefault(cut.block, []).append(i)
+    served = [places for places in by_block.values() if 128 <= places[0] < 16_000]
+    assert {len(places) for places in served} == {schedule.reuse} == {REUSE}
+    assert {b - a for places in served for a, b in pairwise(places)} == {MIXED}
+    shared = [
+        np.prod(np.clip(256 - np.abs(np.subtract(cuts[a].origin, cuts[b].origin)), 0, None))
+        for places in served
+        for a, b in combinations(places, 2)
+    ]
+    apart = 256 / 512
+    assert np.mean(shared) / 256**2 == pytest.approx((apart - apart**2 / 3) ** 2, abs=0.01)
 
 
 def test_all_patches_together_cover_positions_evenly() -> None:
