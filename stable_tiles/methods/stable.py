@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stable_tiles.methods.compilation import compiled
 from stable_tiles.methods.losses import decay, distance, growth, information, least_squares
 from stable_tiles.methods.method import Share, alone
 from stable_tiles.methods.symmetry import draw, turn
@@ -52,6 +53,7 @@ class Stable:
         critic_b = PatchDiscriminator(channels_b, settings.discriminator)
         self.generator = generator.to(device)
         self.critic_a, self.critic_b = critic_a.to(device), critic_b.to(device)
+        self._learner = compiled(generator) if settings.training.compile else self.generator
         self.optimizers = {
             name: _optimizer(module, settings.training, _rate(name, settings.training), device)
             for name, module in self._trained().items()
@@ -150,8 +152,8 @@ class Stable:
         Discriminators come first: their way back ends at the fakes, so the
         generator's is walked once, and freed as it is walked.
         """
-        with self._precision(), filters_once(self.generator):
-            passed = _Pass.of(self.generator, a, b, self._symmetry(step))
+        with self._precision(), filters_once(self._learner):
+            passed = _Pass.of(self._learner, a, b, self._symmetry(step))
             on_fake_a, on_fake_b = self.critic_a(passed.fake_a), self.critic_b(passed.fake_b)
             on_a, on_b = self.critic_a(a), self.critic_b(b)
         losses = self._generator_losses(passed, on_fake_a, on_fake_b, step)

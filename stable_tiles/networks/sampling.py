@@ -86,8 +86,11 @@ def sample_for_training(x: Tensor, displacement: Tensor) -> Tensor:
 
     Positions are divided by the map's size here, so results depend on it in
     the last digits: not for tiles.  A displacement that is not finite makes
-    the whole result NaN, so that a loss shows it.
+    the whole result NaN, so that a loss shows it.  Where deterministic
+    algorithms are asked for on a GPU, the gradient is that of `sample`.
     """
+    if x.is_cuda and torch.are_deterministic_algorithms_enabled():
+        return sample(x, displacement)
     n, channels, height, width = x.shape
     groups, a, b = displacement.shape[2:5]
     column = torch.arange(width, dtype=torch.float32, device=x.device) * 2 + 1

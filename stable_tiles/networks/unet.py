@@ -132,7 +132,7 @@ class UNet(nn.Module):
             x = functional.pad(x, missing)
         skips = [self.first(x)]
         for down in self.downs:
-            skips.append(down(functional.max_pool2d(skips[-1], 2)))
+            skips.append(down(_pool(skips[-1])))
         x = skips.pop()
         for up in self.ups:
             x = up(x, skips.pop())
@@ -150,3 +150,17 @@ class UNet(nn.Module):
         for down in cast("list[Block]", list(self.downs)[::-1]):
             span = down.needs(span).before_pooling(2).join(needed.pop())
         return self.first.needs(span)
+
+
+def _pool(x: Tensor) -> Tensor:
+    """Maxima of 2 x 2 pixels; a last odd row or column is left out."""
+    if x.is_cuda and torch.are_deterministic_algorithms_enabled():
+        return maxima(x)  # the gradient of max_pool2d is refused there
+    return functional.max_pool2d(x, 2)
+
+
+def maxima(x: Tensor) -> Tensor:
+    """The same as max-pooling by two; its gradient is shared between equal pixels."""
+    height, width = (size // 2 * 2 for size in x.shape[2:])
+    cells = x[:, :, :height, :width].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+    return cells.amax(dim=(3, 5))

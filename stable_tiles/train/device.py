@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
-from stable_tiles.errors import DeviceUnavailable
+from stable_tiles.errors import DeviceUnavailable, WorkFailed
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "32", "bf16"]
@@ -52,6 +55,37 @@ def choose_precision(wanted: Precision, device: torch.device) -> Literal["32", "
     if wanted == "auto":
         return "bf16" if able else "32"
     return wanted
+
+
+@contextmanager
+def deterministic(wanted: bool) -> Iterator[None]:
+    """Within, refuse operations whose results differ from run to run, if that is wanted.
+
+    Raises
+    ------
+    WorkFailed
+        If a network needs such an operation on its device; the line names it.
+    """
+    if not wanted:
+        yield
+        return
+    # read when cuBLAS starts; without it every matrix product is refused
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    chosen = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic implementation" not in str(error):
+            raise
+        raise WorkFailed(
+            f"training.deterministic: {str(error).split('.')[0]}: set it to false"
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = chosen
 
 
 def _check_count(name: DeviceName, processes: int) -> None:

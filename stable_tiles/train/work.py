@@ -20,6 +20,7 @@ from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
 from stable_tiles.settings import Settings
 from stable_tiles.train.average import Average
+from stable_tiles.train.device import deterministic
 from stable_tiles.train.domains import Data, Stores, describe, open_data
 from stable_tiles.train.folder import RunFolder
 from stable_tiles.train.log import LossLog
@@ -93,7 +94,8 @@ def work(
     run = RunFolder(job.out)
     held_out = (options.val_sources, options.val_targets)
     data = open_data(settings, job.stores, held_out, split=options.split, skip_bad=options.skip_bad)
-    with _seeded(settings.training.seed, device):
+    fixed = deterministic(settings.training.deterministic)
+    with _seeded(settings.training.seed, device), fixed:
         channels = data.a.channels, data.b.channels
         method = create(settings, *channels, device, peers.begin_mean)
         if options.dry_run:

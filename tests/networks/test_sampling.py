@@ -34,6 +34,17 @@ def test_both_kernels_agree(shape: tuple[int, int, int, int], spread: float, see
     torch.testing.assert_close(exact, sample_for_training(x, moved), atol=3e-5, rtol=0)
 
 
+def test_both_kernels_have_one_gradient() -> None:
+    gradients = []
+    for kernel in (sample, sample_for_training):
+        x, moved = scene((2, 8, 7, 9), 2.0, 3)
+        leaves = [x.requires_grad_(), moved.detach().requires_grad_()]
+        torch.autograd.backward(kernel(*leaves).square().sum())
+        gradients.append([leaf.grad for leaf in leaves])
+    for exact, fast in zip(*gradients, strict=True):
+        torch.testing.assert_close(exact, fast, atol=2e-4, rtol=1e-3)
+
+
 @settings(deadline=None, max_examples=15)
 @given(sizes)
 def test_without_displacement_it_is_bilinear_upsampling(shape: tuple[int, int, int, int]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from stable_tiles.errors import SettingsError
-from stable_tiles.networks.unet import Head, UNet, Up
+from stable_tiles.networks.unet import Head, UNet, Up, maxima
 from stable_tiles.settings import NetworkSettings
 from tests.networks.nets import images
 
@@ -64,3 +64,13 @@ def test_the_middle_of_an_up_block_is_half_its_input() -> None:
 def test_the_head_has_no_activation_at_its_end() -> None:
     head = Head(4, 2)
     assert head(images(1, 4, 5, 5) - 5).min() < 0
+
+
+def test_maxima_are_those_of_pooling_with_the_same_gradient() -> None:
+    results = []
+    for pool in (maxima, lambda x: functional.max_pool2d(x, 2)):
+        x = images(2, 3, 7, 10, 1).requires_grad_()
+        pooled = pool(x)
+        torch.autograd.backward(pooled.square().sum())
+        results.append((pooled, x.grad))
+    assert all(map(torch.equal, *results))
