@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,16 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from stable_tiles.axes import Axes
-from stable_tiles.errors import InputError, NotAnImage, StoreNotFound, WorkFailed, first_line
+from stable_tiles.errors import (
+    InputError,
+    MissingExtra,
+    NotAnImage,
+    StoreNotFound,
+    WorkFailed,
+    first_line,
+)
 from stable_tiles.image.ngff import Channel, Multiscale, parse
+from stable_tiles.image.remote import HttpStore
 from stable_tiles.intensity import Histogram, Normalizer, fit_normalizer
 from stable_tiles.region import Region
 from stable_tiles.settings import Normalization
@@ -135,7 +144,7 @@ class Image:
         index: Any = self.axes.project((t, picked, z, y, x))
         try:
             block = np.asarray(array[index])
-        except (OSError, ValueError, RuntimeError, BaseZarrError) as error:
+        except _unreadable() as error:
             where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
             raise WorkFailed(
                 f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
@@ -232,14 +241,22 @@ def open_image(path: str | Path) -> Image:
         If nothing is there, or only an unfinished output.
     NotAnImage
         If there is something, but no OME-Zarr image that can be read.
+    MissingExtra
+        If a URL needs a package that is not installed; the line says how to install it.
     """
     where = str(path)
     if "://" not in where and not Path(where).exists():
         raise StoreNotFound(_missing(where))
     try:
-        group = zarr.open_group(where, mode="r")
+        store = HttpStore.from_url(where) if where.startswith(("http://", "https://")) else where
+        group = zarr.open_group(store, mode="r")
         attributes = dict(group.attrs)
-    except (OSError, ValueError, KeyError, TypeError, BaseZarrError) as error:
+    except ImportError as error:
+        raise MissingExtra(
+            f"{where} needs a package that is not here ({first_line(error)}): "
+            "pip install 'stable-tiles[remote]'"
+        ) from None
+    except _unreadable() as error:
         raise NotAnImage(
             f"{where} is not an OME-Zarr image: {first_line(error)}. "
             "Make one with: stable-tiles convert"
@@ -252,6 +269,16 @@ def open_image(path: str | Path) -> Image:
     stored = attributes.get(ATTRIBUTE)
     own = dict(stored) if isinstance(stored, Mapping) else {}
     return Image(where, multiscale, levels, own)
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What reading raises where data are broken or a server fails; asked for only then."""
+    local = (OSError, ValueError, KeyError, TypeError, RuntimeError, BaseZarrError)
+    if "aiohttp" not in sys.modules:
+        return local
+    import aiohttp
+
+    return (*local, aiohttp.ClientError)
 
 
 def _missing(where: str) -> str:
