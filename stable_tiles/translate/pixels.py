@@ -24,15 +24,6 @@ _STRIP_PIXELS = 1 << 17
 _TRAVELLING = {"uint8", "int8", "int16", "uint16", "float32"}
 """Dtypes that PyTorch takes to any device."""
 
-# PyTorch computes little with uint16, so its 16 bits leave a device as those of an int16.
-_TORCH = {
-    "float32": torch.float32,
-    "uint8": torch.uint8,
-    "int8": torch.int8,
-    "int16": torch.int16,
-    "uint16": torch.int16,
-}
-
 _SAME = Normalizer((0.0,), (1.0,))
 
 
@@ -70,6 +61,8 @@ class Intensity:
         Another device than the CPU gets the pixels as they are stored, which
         are smaller, and makes the same bits of them itself.
         """
+        if self.source == _SAME and planes.dtype == np.float32:
+            return torch.from_numpy(planes).to(device)
         if torch.device(device).type == "cpu" or planes.dtype.name not in _TRAVELLING:
             units = np.empty(planes.shape, np.float32)
             for rows in _strips(planes.shape):
@@ -79,13 +72,17 @@ class Intensity:
         low, span = (stored.new_tensor(column) for column in self.source.columns)
         return stored.sub_(low).div_(span)
 
-    def leave(self, units: Tensor) -> tuple[npt.NDArray[Any], int]:
+    def leave(
+        self, units: Tensor, out: npt.NDArray[Any] | None = None
+    ) -> tuple[npt.NDArray[Any], int]:
         """Pixels of the output, and how many of them were clipped.
 
         Parameters
         ----------
         units : Tensor, (n, c, y, x), float32
             Network units.
+        out : array, (n, c, y, x), optional
+            Where to put the pixels; of the output's dtype.
 
         Returns
         -------
@@ -95,26 +92,30 @@ class Intensity:
         int
             Number of values that were clipped.
         """
-        pixels = torch.empty(units.shape, dtype=_TORCH[self.dtype], device=units.device)
+        pixels = np.empty(units.shape, self.dtype) if out is None else out
+        # PyTorch computes little with uint16, so its 16 bits travel as those of an int16.
+        place = torch.from_numpy(pixels.view("int16") if self.dtype == "uint16" else pixels)
         clipped = 0
-        strips = _strips(units.shape) if units.device.type == "cpu" else [slice(None)]
-        for rows in strips:
-            values = self.target.denormalize(units[..., rows, :])
-            if pixels.dtype != torch.float32:
-                clipped += self._to_integers(values)
-                values = values.to(torch.int32)
-            pixels[..., rows, :] = values
-        return pixels.cpu().numpy().view(self.dtype), clipped
+        for rows in _strips(units.shape) if units.device.type == "cpu" else [slice(None)]:
+            values = units[..., rows, :]
+            if self.target != _SAME:
+                values = self.target.denormalize(values)
+            if self.dtype != "float32":
+                values, lost = self._integers(values)
+                clipped += lost
+            place[..., rows, :] = values.to(place.dtype)
+        return pixels, clipped
 
-    def _to_integers(self, values: Tensor) -> int:
-        """Make values those of the output's dtype, in place; returns how many were clipped."""
-        limits = np.iinfo(self.dtype)
-        values.round_()
-        inside = (values >= limits.min) & (values <= limits.max)
-        clipped = inside.numel() - int(torch.count_nonzero(inside))
-        if clipped:
-            values.nan_to_num_(nan=0.0).clamp_(limits.min, limits.max)
-        return clipped
+    def _integers(self, values: Tensor) -> tuple[Tensor, int]:
+        """Whole numbers within the range of the output's dtype, and how many were clipped."""
+        limits, clipped = np.iinfo(self.dtype), 0
+        whole = torch.round(values)
+        least, most = torch.aminmax(whole)
+        if not (least >= limits.min and most <= limits.max):
+            inside = (whole >= limits.min) & (whole <= limits.max)
+            clipped = inside.numel() - int(torch.count_nonzero(inside))
+            whole = whole.nan_to_num_(nan=0.0).clamp_(limits.min, limits.max)
+        return whole.to(torch.int32) if self.dtype == "uint16" else whole, clipped
 
 
 def _strips(shape: Sequence[int]) -> list[slice]:

@@ -123,15 +123,11 @@ class Renderer:
     def _crop(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
         canvas = self._empty(sheet, target)
 
-        def made(step: Pass) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], int]:
-            return self._leave(self._units(sheet, step, network))
-
-        passes, clipped = self._passes(sheet, target), 0
-        for step, (pixels, errors, lost) in zip(passes, self.run(made, passes), strict=True):
+        def made(step: Pass) -> int:
             here = (step.planes, *_planes_at(step.shared, target))
-            canvas.pixels[here], canvas.errors[here] = pixels, errors
-            clipped += lost
-        return replace(canvas, clipped=clipped)
+            return self._leave(self._units(sheet, step, network), canvas, here)
+
+        return replace(canvas, clipped=sum(self.run(made, self._passes(sheet, target))))
 
     def _blend(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
         canvas = self._empty(sheet, target)
@@ -151,9 +147,7 @@ class Renderer:
                     total = units.new_zeros((*units.shape[:2], *target.shape))
                 total[_planes_at(step.shared, target)] += units
             assert total is not None  # a group has at least one pass
-            here = slice(planes, planes + len(total))
-            canvas.pixels[here], canvas.errors[here], lost = self._leave(total)
-            clipped += lost
+            clipped += self._leave(total, canvas, (slice(planes, planes + len(total)),))
         return replace(canvas, clipped=clipped)
 
     def _passes(self, sheet: Sheet, target: Region) -> list[Pass]:
@@ -177,17 +171,22 @@ class Renderer:
         units = network(self.intensity.enter(seen, self.device), read)
         return units[_planes_at(step.shared, read)]
 
-    def _leave(self, units: Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32], int]:
-        pixels, clipped = self.intensity.leave(units[:, : self.channels])
-        return pixels, units[:, self.channels :].cpu().numpy(), clipped
+    def _leave(self, units: Tensor, canvas: Canvas, here: tuple[Any, ...]) -> int:
+        """Put output and errors where they belong; returns how many values were clipped."""
+        _, clipped = self.intensity.leave(units[:, : self.channels], canvas.pixels[here])
+        if self.errors:
+            canvas.errors[here] = units[:, self.channels :].cpu().numpy()
+        return clipped
 
     def _empty(self, sheet: Sheet, target: Region) -> Canvas:
-        count = len(sheet.planes)
-        return Canvas(
-            np.empty((count, self.channels, *target.shape), self.intensity.dtype),
-            np.empty((count, self.errors, *target.shape), np.float32),
-            0,
-        )
+        shape = (len(sheet.planes), *target.shape)
+        # Channels last for the maps between two passes, as networks make and take them.
+        if self.intensity.dtype == "float32" and self.channels > 1:
+            pixels = np.empty((*shape, self.channels), np.float32).transpose(0, 3, 1, 2)
+        else:
+            pixels = np.empty((shape[0], self.channels, *shape[1:]), self.intensity.dtype)
+        errors = np.empty((shape[0], self.errors, *shape[1:]), np.float32)
+        return Canvas(pixels, errors, 0)
 
 
 def _planes_at(part: Region, whole: Region) -> tuple[Any, ...]:
