@@ -10,25 +10,29 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor
+from torch.nn import BatchNorm2d
 
 from stable_tiles.errors import InputError
 from stable_tiles.image.store import open_image
 from stable_tiles.intensity import Normalizer
 from stable_tiles.model import Model, load_model
+from stable_tiles.networks.statistics import instance_norms
 from stable_tiles.progress import Progress, silent
 from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.grid import TileGrid
-from stable_tiles.translate.cut import BLEND_HALO, Sizes, choose_tilings
+from stable_tiles.translate.cut import Sizes, choose_tilings
 from stable_tiles.translate.find import find_run
 from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.job import Forward
+from stable_tiles.translate.norms import Policy, choose_policy, plan_survey
 from stable_tiles.translate.options import Device, Direction, Hardware, TranslateOptions
 from stable_tiles.translate.pixels import Intensity
 from stable_tiles.translate.render import Renderer, Sheet
+from stable_tiles.translate.statistics import sample_statistics
 
 CORE = 96
 """What a tile of the sample writes along an axis, pixels."""
@@ -36,10 +40,11 @@ CORE = 96
 TILES = 3
 """Tiles of the sample along an axis."""
 
-_RISKS = {
+_RISKS: dict[Policy, str] = {
     "none": "none: tiles equal the whole image",
-    "batch": "none: statistics are fixed, tiles equal the whole image",
-    "instance": "high: statistics belong to the whole plane, so a plane is one tile",
+    "frozen": "none: statistics are fixed, tiles equal the whole image",
+    "exact": "some: statistics belong to the whole plane, and translate gathers them first",
+    "dense": "some: statistics are interpolated between cells of the plane",
 }
 
 
@@ -59,7 +64,10 @@ class CheckReport:
         Largest difference of a sample in tiles from the sample in one piece,
         in network units (1 is the range of the target's intensities).
     seam_index : float
-        Mean gradient across borders of tiles, divided by that elsewhere; 1 is no seam.
+        Mean gradient across borders of tiles, divided by that elsewhere, and by the same
+        of the sample in one piece; 1 is no seam.
+    norm : str
+        Whose statistics `translate` uses by default, as its ``--norm``.
     norm_layers : dict
         Number of norm layers by kind, on the way of this direction and back.
     norm_risk : str
@@ -73,6 +81,7 @@ class CheckReport:
     halo: int
     max_abs_difference: float
     seam_index: float
+    norm: str
     norm_layers: dict[str, int]
     norm_risk: str
     tile: int
@@ -114,24 +123,25 @@ def check(
     way = options.direction
     resources = find_resources(options.hardware)
     model = load_model(find_run(options.model, os.environ, Path.cwd()))
-    reach = model.reach(way)
-    halo = BLEND_HALO if reach is None else reach
+    norm, halo = choose_policy(model, options), model.local_reach(way)
     tiling = Tiling(CORE + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
     planes = _sample(model, source, options, tiling.tile + (TILES - 1) * CORE + 1)
-    forward = Forward(resources.device, "32", False, 1, resources.threads)
+    forward = Forward(resources.device, "32", False, 1, resources.threads, frozen=norm == "frozen")
     network = TileNetwork(model, way, forward)
-    grid, tiled = _tiled(planes, tiling, network, progress)
-    whole = (
-        network.translate(torch.from_numpy(planes), Region.whole(planes.shape[2:])).cpu().numpy()
-    )
+    units = torch.from_numpy(planes)
+    whole = network.translate(units, Region.whole(planes.shape[2:])).cpu().numpy()
+    told = _told(network, model, options, norm, units)
+    grid, tiled = _tiled(planes, tiling, told, progress)
     return CheckReport(
-        reach=reach,
+        reach=model.reach(way),
         stride=model.stride,
         halo=halo,
         max_abs_difference=float(np.abs(tiled - whole).max()),
-        seam_index=seam_index(tiled, grid),
+        # where the image in one piece has no step at all, any step is a seam
+        seam_index=seam_index(tiled, grid) / (seam_index(whole, grid) or 1.0),
+        norm=norm,
         norm_layers=_norm_layers(model),
-        norm_risk=_RISKS[model.settings.norm],
+        norm_risk=_RISKS[norm],
         tile=_usual_tile(model, options, resources.device),
     )
 
@@ -141,7 +151,9 @@ def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
 
     Borders lie on the network's stride, where upsampling has a texture of its
     own, and away from the image's edges, where zero padding has one; so they
-    are compared with steps on the stride and a halo away from the edges.
+    are compared with steps on the stride and a halo away from the edges.  What
+    is left is the chance that borders run through busier places: the index of
+    the same image in one piece has it too.
 
     Parameters
     ----------
@@ -153,7 +165,7 @@ def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
     Returns
     -------
     float
-        1 where nothing tells borders from the rest, and where nothing varies.
+        About 1 where nothing tells borders from the rest, 1 where nothing varies.
     """
     at_borders: list[npt.NDArray[Any]] = []
     elsewhere: list[npt.NDArray[Any]] = []
@@ -188,6 +200,19 @@ def _sample(
     return intensity.enter(image.read(box)[:, :, 0]).numpy()
 
 
+def _told(
+    network: TileNetwork, model: Model, options: TranslateOptions, norm: Policy, units: Tensor
+) -> TileNetwork:
+    """The network with the sample's statistics where it needs those of a whole plane."""
+    height, width = units.shape[2:]
+    side = max(height, width)
+    whole = Tiling(side, side, model.stride, "crop")
+    survey = plan_survey(model, options, norm, (height, width), whole)
+    if survey is None:
+        return network
+    return network.given(sample_statistics(network, units, survey))
+
+
 def _tiled(
     planes: npt.NDArray[np.float32], tiling: Tiling, network: TileNetwork, progress: Progress
 ) -> tuple[TileGrid, npt.NDArray[np.float32]]:
@@ -210,9 +235,8 @@ def _tiled(
 
 
 def _norm_layers(model: Model) -> dict[str, int]:
-    kinds = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
-    layers = list(model.network.modules())
-    counts = {name: sum(isinstance(m, kind) for m in layers) for name, kind in kinds.items()}
+    batch = sum(isinstance(layer, BatchNorm2d) for layer in model.network.modules())
+    counts = {"batch": batch, "instance": len(instance_norms(model.network))}
     return {name: count for name, count in counts.items() if count}
 
 

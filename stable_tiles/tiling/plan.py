@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import isqrt
 
 from stable_tiles.region import Region
@@ -45,6 +46,12 @@ class Cut:
     def plane(self, region: Region) -> Region:
         """The (y, x) box of an output region (t, z, y, x) in pixels of the source plane."""
         return Region(region.start[2:], region.stop[2:]).shifted(self.origin[2:])
+
+    def planes(self, region: Region) -> list[tuple[int, int]]:
+        """Indices t and z in the source of an output region's planes, t outermost."""
+        box = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
+        (first_t, first_z), (last_t, last_z) = box.start, box.stop
+        return list(product(range(first_t, last_t), range(first_z, last_z)))
 
     def first_grid(self, region: Region) -> TileGrid | None:
         """The tiles of a region's first pass, which write all that its last pass reads."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import cast
 
-from stable_tiles.errors import InputError, ModelError
 from stable_tiles.model import Model
 from stable_tiles.networks.reach import reach as reach_of
 from stable_tiles.tiling.axis import Tiling
@@ -20,6 +20,9 @@ BLEND_CORE = 512
 BLEND_HALO = 64
 """Half the overlap of such tiles, pixels."""
 
+LEAST_CORE = 64
+"""What a tile that gathers statistics counts at least along an axis, pixels."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -29,16 +32,14 @@ class Sizes:
     region: tuple[int, int]
 
 
-def whole_reach(model: Model, direction: Direction, *, errors: bool) -> int | None:
-    """Pixels that an output pixel depends on to either side; None without limit.
+def whole_reach(model: Model, direction: Direction, *, errors: bool) -> int:
+    """Pixels that an output pixel depends on to either side, statistics of norms given.
 
     With errors the image also goes back, which adds the reach of the way back.
     """
-    there = model.reach(direction)
-    back = model.reach("b2a" if direction == "a2b" else "a2b")
-    if not errors or there is None:
-        return there
-    return None if back is None else there + back
+    there = model.local_reach(direction)
+    back = model.local_reach("b2a" if direction == "a2b" else "a2b")
+    return there + back if errors else there
 
 
 def choose_tilings(
@@ -55,27 +56,20 @@ def choose_tilings(
 
     Raises
     ------
-    ModelError
-        If the network's statistics need more of the plane than a tile can hold.
     InputError
-        If the options leave no halo for ``crop``.
+        If the tile is smaller than its halo.
     """
     most = most_pixels(model.settings, device)
-    if model.settings.norm == "instance":
-        return _whole_plane(model, options, sizes, most), None
     reach = whole_reach(model, options.direction, errors=options.confidence)
-    blend = options.blend
-    if blend == "auto":
-        blend = "hann" if reach is None else "crop"
-    if blend != "crop":
-        return _overlapping(blend, model.stride, options), None
-    if options.halo == "auto" and reach is not None and not options.confidence:
+    if options.blend not in {"auto", "crop"}:
+        return _overlapping(cast(Blend, options.blend), model.stride, options), None
+    if options.halo == "auto" and not options.confidence:
         halves = half_reaches(model, options.direction)
         if halves is not None:
             first, last = (_cropped(model, options, sizes, (halo, most)) for halo in halves)
             return last, first
-    halo = _exact_halo(reach) if options.halo == "auto" else options.halo
-    if reach is not None and halo < reach:
+    halo = reach if options.halo == "auto" else options.halo
+    if halo < reach:
         warnings.warn(
             f"--halo {halo} is below the network's reach of {reach} pixels: seams are possible",
             stacklevel=2,
@@ -83,10 +77,22 @@ def choose_tilings(
     return _cropped(model, options, sizes, (halo, most)), None
 
 
+def survey_tiling(
+    model: Model, options: TranslateOptions, plane: tuple[int, int], device: str
+) -> Tiling:
+    """The tiling in which statistics of a whole plane are gathered: few, exact tiles."""
+    halo = whole_reach(model, options.direction, errors=options.confidence)
+    if options.tile != "auto":
+        least = 2 * (halo + model.stride) + LEAST_CORE
+        return Tiling(max(options.tile, least), halo, model.stride, "crop")
+    bounds = (halo, most_pixels(model.settings, device))
+    return _cropped(model, options, Sizes(plane, plane), bounds)
+
+
 def half_reaches(model: Model, direction: Direction) -> tuple[int, int] | None:
     """Pixels that encoder and decoder look to either side; None where they cannot run apart."""
     network = model.network
-    if model.settings.norm == "instance" or model.settings.feature_scale != 1:
+    if model.settings.feature_scale != 1:
         return None
     pair = (network.encoder_a, network.decoder_b)
     encoder, decoder = pair if direction == "a2b" else (network.encoder_b, network.decoder_a)
@@ -110,23 +116,3 @@ def _overlapping(blend: Blend, stride: int, options: TranslateOptions) -> Tiling
     halo = BLEND_HALO if options.halo == "auto" else options.halo
     step = max(stride, BLEND_CORE // stride * stride)
     return Tiling(step + 2 * halo if options.tile == "auto" else options.tile, halo, stride, blend)
-
-
-def _exact_halo(reach: int | None) -> int:
-    if reach is None:
-        raise InputError("--blend crop: this network's reach has no limit: give --halo, or hann")
-    return reach
-
-
-def _whole_plane(model: Model, options: TranslateOptions, sizes: Sizes, most: int) -> Tiling:
-    """One tile that every region computes whole: exact for statistics over the plane."""
-    if options.norm in {"frozen", "dense"}:
-        raise ModelError(f"--norm {options.norm} is not available in this version: use exact")
-    height, width = sizes.plane
-    if height * width > most:
-        raise ModelError(
-            f"the model's instance norm needs a whole plane at once, and {height} x {width} is "
-            f"above {most} pixels: use --region, or train with network.norm batch or none"
-        )
-    side = max(height, width)
-    return Tiling(side, side, model.stride, "crop")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from threading import BoundedSemaphore, Event, local
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from stable_tiles.model import Model
+from stable_tiles.networks.statistics import Enough, Gather, Given, Moments, freeze, ruled
 from stable_tiles.networks.translator import domains
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
@@ -67,9 +69,12 @@ class TileNetwork:
         self.device = torch.device(settings.device)
         self._spent = _Spent()
         self._network = model.network.to(self.device).eval()
+        if settings.frozen:
+            freeze(self._network)
         self._bf16 = settings.precision == "bf16"
         # A GPU makes one tile at a time, while other threads prepare the next.
         self._admitted = BoundedSemaphore(settings.lanes if settings.device == "cpu" else 1)
+        self._rule: Given | Gather | None = None
         self._stopped = Event()
         if not settings.compile:
             for layer in self._network.modules():
@@ -145,13 +150,53 @@ class TileNetwork:
             lost = lost[:, :, : size[0], : size[1]]
             return torch.cat([result.float(), cycle, lost], dim=1)
 
+    def given(self, rule: Given | Gather) -> TileNetwork:
+        """The same network, whose instance norms a rule normalises; for one lane only."""
+        told = copy(self)
+        told._rule = rule  # a copy, before anyone else sees it
+        return told
+
+    def gather(
+        self,
+        planes: Tensor,
+        areas: tuple[Region, Region],
+        known: Given,
+        *,
+        at_once: bool,
+        errors: bool,
+    ) -> dict[str, Moments]:
+        """What a tile shows of norm layers whose statistics are not known.
+
+        Parameters
+        ----------
+        planes : Tensor, (n, c, y, x), float32
+            Network units.
+        areas : tuple of Region
+            The (y, x) box that they are, and the part of it that counts.
+        known : Given
+            Statistics of layers that are known.
+        at_once : bool
+            All layers, or only the next.
+        errors : bool
+            Whether the way back is passed too, as `translate_with_errors` does.
+        """
+        area, core = areas
+        rule = Gather(known, core, at_once=at_once)
+        told = self.given(rule)
+        with suppress(Enough):
+            (told.translate_with_errors if errors else told.translate)(planes, area)
+        return rule.found
+
     @contextmanager
     def _running(self, area: Region) -> Iterator[None]:
         """One forward pass: a few at a time, without gradients, timed to its end."""
         precision: Any = nullcontext()
+        rule: Any = nullcontext()
         if self._bf16:
             precision = torch.autocast(self.device.type, dtype=torch.bfloat16)
-        with self._admitted, torch.inference_mode(), precision:
+        if self._rule is not None:
+            rule = ruled(self._network, self._rule, area)
+        with self._admitted, torch.inference_mode(), precision, rule:
             began = time.perf_counter()
             yield
             if self.device.type == "cuda":

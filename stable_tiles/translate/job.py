@@ -8,6 +8,7 @@ from typing import Literal
 
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.tiling.plan import Cut
+from stable_tiles.translate.norms import Policy, Survey
 from stable_tiles.translate.options import Direction
 from stable_tiles.translate.pixels import Intensity
 
@@ -39,6 +40,8 @@ class Forward:
         CPU threads of a worker; None takes what the worker was given.
     lanes : int
         Most forward passes side by side in a worker; they share its threads.
+    frozen : bool
+        Whether instance norms use the run's statistics.
     """
 
     device: Literal["cpu", "cuda", "mps"]
@@ -47,6 +50,7 @@ class Forward:
     batch_pixels: int
     threads: int | None
     lanes: int = 1
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class Job:
         How pixels enter and leave the network.
     forward : Forward
         How tiles pass through the network.
+    norm : Policy
+        Whose statistics the network's norms use.
+    survey : Survey or None
+        How they are gathered from whole planes before regions are made, if they are.
     """
 
     source: str
@@ -86,6 +94,8 @@ class Job:
     direction: Direction
     intensity: Intensity
     forward: Forward
+    norm: Policy
+    survey: Survey | None
 
     @property
     def store(self) -> Path:

@@ -14,13 +14,14 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
 from stable_tiles.tiling.plan import Plan, plan_regions
-from stable_tiles.translate.cut import Sizes, choose_tilings
+from stable_tiles.translate.cut import Sizes, choose_tilings, survey_tiling
 from stable_tiles.translate.find import find_run, find_target
 from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import bytes_per_pixel
 from stable_tiles.translate.hardware import Resources, find_resources
 from stable_tiles.translate.job import Forward, Job
 from stable_tiles.translate.memory import machine_bytes
+from stable_tiles.translate.norms import Policy, choose_policy, plan_survey
 from stable_tiles.translate.options import Normalize, TranslateOptions
 from stable_tiles.translate.spec import error_spec, output_spec
 
@@ -72,6 +73,9 @@ class Work:
             reads += box * 4 * self.model.settings.features
         planes = region.shape[0] * region.shape[1]
         tile = self.job.cut.largest_tile(region)
+        if self.job.survey:
+            height, width = self.job.survey.grid.largest
+            tile = max(tile, height * width)
         batch = min(planes, max(1, self.job.forward.batch_pixels // tile))
         bytes_each = 64 if self.resources.gpus else bytes_per_pixel(self.model.settings)
         network = tile * batch * bytes_each * self.job.forward.lanes
@@ -98,6 +102,7 @@ class Work:
             "--channels": str(self.job.channels),
             "--dtype": self.job.spec.dtype,
             "--normalize or --range": digest_of(str(self.job.intensity)),
+            "--norm": self.job.norm,
             "--precision": self.job.forward.precision,
             "--device": self.job.forward.device,
             "--confidence": str(self.job.errors is not None),
@@ -125,7 +130,9 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     )
     shape = spec.layout.region_shape
     sizes = Sizes((image.shape[3], image.shape[4]), (shape[2], shape[3]))
+    norm = choose_policy(model, options)
     tilings = choose_tilings(model, options, sizes, resources.device)
+    whole = survey_tiling(model, options, sizes.plane, resources.device)
     first = spec.layout.levels[0]
     t, _, z, y, x = first.shards or first.chunks
     plan = plan_regions(tilings, sizes.plane, box, spec.layout.regions(), (t, z, y, x))
@@ -140,7 +147,9 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
         digest=model.digest,
         direction=options.direction,
         intensity=intensity,
-        forward=_forward(model, options, resources),
+        forward=_forward(norm, options, resources),
+        norm=norm,
+        survey=plan_survey(model, options, norm, sizes.plane, whole),
     )
     work = Work(path, image, model, plan, job, resources, normalize)
     if not (options.hardware.scheduler or options.hardware.slurm):
@@ -148,23 +157,24 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     return work
 
 
-def _forward(model: Model, options: TranslateOptions, resources: Resources) -> Forward:
+def _forward(norm: Policy, options: TranslateOptions, resources: Resources) -> Forward:
     return Forward(
         device=resources.device,
         precision="bf16" if options.precision == "bf16" else "32",
         compile=options.compile,
         batch_pixels=BATCH_PIXELS[resources.device],
         threads=resources.threads,
-        lanes=_lanes(model, options, resources),
+        lanes=_lanes(norm, options, resources),
+        frozen=norm == "frozen",
     )
 
 
-def _lanes(model: Model, options: TranslateOptions, resources: Resources) -> int:
+def _lanes(norm: Policy, options: TranslateOptions, resources: Resources) -> int:
     """Two, so that one tile's network hides what the other needs besides.
 
     A compiler, and norms that are told where a tile lies, serve one at a time.
     """
-    if options.compile or model.settings.norm == "instance" or resources.device == "mps":
+    if options.compile or norm in {"exact", "dense"} or resources.device == "mps":
         return 1
     if resources.device == "cpu" and resources.threads == 1:
         return 1

@@ -11,8 +11,6 @@ from stable_tiles.ledger import Receipt
 from stable_tiles.translate.memory import peak_rss_bytes, process_name
 from stable_tiles.translate.prepare import Work
 
-_NORMS = {"none": "none", "batch": "frozen", "instance": "exact"}
-
 
 @dataclass(frozen=True)
 class TranslateReport:
@@ -34,7 +32,8 @@ class TranslateReport:
     blend : str
         How tiles became one image.
     norm : str
-        Statistics of norm layers: ``none``, ``frozen`` or ``exact``.
+        Statistics of norm layers: ``none``, ``frozen`` (the run's), ``exact`` (the
+        plane's) or ``dense`` (interpolated between cells of the plane).
     redundancy : float
         Pixels through the network for every pixel written.
     workers, gpus : int
@@ -44,6 +43,9 @@ class TranslateReport:
     forward_seconds, scheduler_seconds : float
         Time inside the network, summed over workers; and time of a worker, on
         average, outside regions (starting, waiting).
+    survey_seconds : float
+        Time to gather statistics of planes before any region was made; in neither of
+        the two above.
     peak_rss_bytes : int
         Sum of the processes' largest resident memories.
     clipped_fraction : float
@@ -77,6 +79,7 @@ class TranslateReport:
     megapixels_per_second: float = 0.0
     forward_seconds: float = 0.0
     scheduler_seconds: float = 0.0
+    survey_seconds: float = 0.0
     peak_rss_bytes: int = 0
     clipped_fraction: float = 0.0
     resumed_regions: int = 0
@@ -136,7 +139,7 @@ def planned(work: Work) -> TranslateReport:
         tile=tiling.tile,
         halo=tiling.halo + (first.halo if first else 0),
         blend=tiling.blend,
-        norm=_NORMS[work.model.settings.norm],
+        norm=work.job.norm,
         redundancy=work.plan.redundancy,
         workers=work.resources.workers,
         gpus=work.resources.gpus,

@@ -27,6 +27,7 @@ from stable_tiles.ledger import Ledger, Receipt
 from stable_tiles.region import Region
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.job import ERROR_CHANNELS, Job
+from stable_tiles.translate.kept import Kept
 from stable_tiles.translate.memory import peak_rss_bytes, process_name
 from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
 from stable_tiles.translate.tools import Tools, tools_for
@@ -131,6 +132,18 @@ class _Watch:
 
 
 def _translated(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watch) -> Canvas:
+    """All planes together, or each with the statistics that were gathered of it."""
+    if job.survey is None:
+        return _rendered(job, tools, region, sheet, watch)
+    kept, parts = Kept(job.folder), []
+    for number, plane in enumerate(job.cut.planes(region)):
+        told = tools.tiles.given(kept.load(plane, job.survey))
+        one = Sheet(sheet.planes[number : number + 1], sheet.area)
+        parts.append(_rendered(job, replace(tools, tiles=told), region, one, watch))
+    return Canvas.joined(parts)
+
+
+def _rendered(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watch) -> Canvas:
     """In one pass, or the feature map of all that the last pass reads and then that pass."""
     target, first = job.cut.plane(region), job.cut.first_grid(region)
     tiles, errors = tools.tiles, len(ERROR_CHANNELS) if job.errors else 0

@@ -23,6 +23,7 @@ from stable_tiles.translate.report import (
     planned,
     reported,
 )
+from stable_tiles.translate.statistics import gather
 from stable_tiles.translate.task import Failure, make_region
 
 DEFAULTS = TranslateOptions()
@@ -46,7 +47,7 @@ def translate(
     options : TranslateOptions
         What to do and how.
     progress : Progress
-        Told of regions done.
+        Told of regions done, and before that of tiles whose statistics are gathered, if any.
 
     Returns
     -------
@@ -78,10 +79,13 @@ def translate(
             done = {receipt.region for receipt in begin(work, options)}
             mine = _own_regions(work, options)
             left = [region for region in mine if region not in done]
+            surveyed = _survey(work, workers, left, progress)
             tally = _work(work, workers, left, progress)
-        execution = time.perf_counter() - started
+        execution = time.perf_counter() - started - surveyed
         report = reported(work, tally, (time.perf_counter() - began, execution))
-        report = _seal(work, options, replace(report, resumed_regions=len(mine) - len(left)))
+        resumed = len(mine) - len(left)
+        report = replace(report, resumed_regions=resumed, survey_seconds=surveyed)
+        report = _seal(work, options, report)
     except KeyboardInterrupt:
         raise Interrupted("interrupted: run the same command with --resume to go on") from None
     seconds = time.perf_counter() - began
@@ -102,6 +106,16 @@ def _own_regions(work: Work, options: TranslateOptions) -> Sequence[Region]:
     """The regions that fall to this run: all, or every n-th."""
     i, n = options.part or (0, 1)
     return work.plan.regions[i::n]
+
+
+def _survey(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> float:
+    """Gather the statistics that regions need, if any; returns the seconds it took."""
+    if work.job.survey is None or not left:
+        return 0.0
+    began = time.perf_counter()
+    planes = sorted({plane for region in left for plane in work.job.cut.planes(region)})
+    gather(work.job, planes, workers, progress)
+    return time.perf_counter() - began
 
 
 def _work(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> Tally:
@@ -145,6 +159,10 @@ def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) 
             "normalize": work.normalize,
             "low": job.intensity.source.low,
             "high": job.intensity.source.high,
+            "norm": job.norm,
+            "cells": [len(job.survey.centres()[0]), len(job.survey.centres()[1])]
+            if job.survey
+            else None,
             "precision": job.forward.precision,
             "device": job.forward.device,
         },

@@ -4,14 +4,20 @@ import warnings
 
 import pytest
 
-from stable_tiles.errors import InputError, ModelError
+from stable_tiles.errors import InputError
 from stable_tiles.model import Model
 from stable_tiles.networks.translator import Translator
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.tiling.plan import plan_regions
-from stable_tiles.translate.cut import Sizes, choose_tilings, half_reaches, whole_reach
-from stable_tiles.translate.forward import bytes_per_pixel
+from stable_tiles.translate.cut import (
+    Sizes,
+    choose_tilings,
+    half_reaches,
+    survey_tiling,
+    whole_reach,
+)
+from stable_tiles.translate.forward import bytes_per_pixel, most_pixels
 from stable_tiles.translate.options import TranslateOptions
 from tests.translate.scenes import TINY, domain
 
@@ -49,7 +55,6 @@ def test_the_halves_of_a_network_reach_at_least_as_far_as_the_whole() -> None:
         model = model_of(settings)
         halves, whole = half_reaches(model, "a2b"), whole_reach(model, "a2b", errors=False)
         assert halves is not None
-        assert whole is not None
         assert sum(halves) >= whole
 
 
@@ -57,10 +62,7 @@ def test_errors_need_the_way_back_too_and_one_pass() -> None:
     model = model_of(TINY)
     last, first = choose_tilings(model, TranslateOptions(confidence=True), LARGE, "cpu")
     assert first is None
-    there, back = model.reach("a2b"), model.reach("b2a")
-    assert there is not None
-    assert back is not None
-    assert last.halo == there + back
+    assert last.halo == model.local_reach("a2b") + model.local_reach("b2a")
 
 
 def test_a_feature_map_of_lower_resolution_is_made_in_one_pass() -> None:
@@ -79,13 +81,17 @@ def test_a_halo_below_the_reach_is_taken_with_a_warning() -> None:
         choose_tilings(model_of(TINY), TranslateOptions(halo=100), LARGE, "cpu")
 
 
-def test_instance_norm_on_planes_beyond_one_tile_is_refused_with_a_way_out() -> None:
+def test_instance_norms_tile_like_others_once_statistics_are_given() -> None:
     model = model_of(NetworkSettings(widths=(4, 8), features=2, norm="instance"))
-    with pytest.raises(ModelError, match="--region"):
-        choose_tilings(model, DEFAULTS, LARGE, "cpu")
-    small = Sizes((300, 200), (128, 128))
-    last, _ = choose_tilings(model, DEFAULTS, small, "cpu")
-    assert (last.tile, last.halo) == (300, 300)
+    plain = model_of(NetworkSettings(widths=(4, 8), features=2, norm="none"))
+    assert choose_tilings(model, DEFAULTS, LARGE, "cpu") == choose_tilings(
+        plain, DEFAULTS, LARGE, "cpu"
+    )
+    tiling = survey_tiling(model, DEFAULTS, LARGE.plane, "cpu")
+    assert tiling.halo == model.local_reach("a2b")
+    assert tiling.tile**2 <= most_pixels(model.settings, "cpu")
+    assert survey_tiling(model, DEFAULTS, (300, 200), "cpu").tile == 300
+    assert survey_tiling(model, TranslateOptions(tile=8), (300, 200), "cpu").tile > 2 * tiling.halo
 
 
 def test_a_tile_below_both_halos_is_refused_when_it_is_planned() -> None:

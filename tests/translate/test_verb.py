@@ -22,7 +22,7 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.intensity import Normalizer
 from stable_tiles.ledger import Ledger
 from stable_tiles.region import Region
-from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.settings import Normalization
 from stable_tiles.translate.options import Selection, StoreOptions
 from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
@@ -284,21 +284,6 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path,
             tmp_path / "two.zarr", None, options(run, tile=8, select=Selection(channels=(0,)))
         )
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-
-
-def test_instance_norm_takes_whole_planes_and_refuses_those_that_do_not_fit(
-    tmp_path: Path,
-) -> None:
-    settings = NetworkSettings(widths=(4, 8), features=2, norm="instance")
-    domains = {"a": domain(1), "b": domain(1, "float32")}
-    run = save_model(tmp_path / "run", settings, domains)
-    pixels = save_image(tmp_path / "a.zarr", noise(1, 1, 1, 200, 150), "yx")
-    report = translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
-    expected = whole_plane(run, pixels[0, :, 0][None] / np.float32(255))
-    assert np.array_equal(everything(tmp_path / "b.zarr")[:, :, 0], expected)
-    assert report.norm == "exact"
-    with pytest.raises(ModelError, match="--norm dense"):
-        translate(tmp_path / "a.zarr", tmp_path / "c.zarr", options(run, norm="dense"))
 
 
 def test_a_nifti_header_travels_with_a_whole_image_and_not_with_a_part(
