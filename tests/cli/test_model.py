@@ -13,7 +13,8 @@ from stable_tiles_cli.main import main
 
 from stable_tiles.image.store import open_image
 from stable_tiles.region import Region
-from tests.test_official import Trap, images, reference, write
+from tests.networks.nets import images
+from tests.test_official import Trap, reference, write
 from tests.translate.scenes import noise, save_image
 
 

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from stable_tiles.networks.convolution import NormedConv2d
 from stable_tiles.networks.statistics import (
+    Doubles,
     Enough,
     Gather,
     Given,
@@ -131,7 +132,7 @@ def test_all_layers_at_once_are_the_images_own() -> None:
     torch.testing.assert_close(made, network(x))
 
 
-def table(mean: np.ndarray, variance: np.ndarray) -> Table:  # type: ignore[type-arg]  # of floats
+def table(mean: Doubles, variance: Doubles) -> Table:
     return Table(mean[:, None, None], variance[:, None, None])
 
 

@@ -17,6 +17,7 @@ from stable_tiles.model import Model, load_model
 from stable_tiles.networks.statistics import freeze, instance_norms
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
+from stable_tiles.tiling.axis import Tiling
 from stable_tiles.translate import norms
 from stable_tiles.translate.kept import FOLDER
 from stable_tiles.translate.options import Hardware, Selection
@@ -39,7 +40,8 @@ def scenery(height: int, width: int, seed: int = 0) -> npt.NDArray[np.float32]:
     """Noise whose mean and contrast change over the plane, as in slides."""
     y, x = np.mgrid[:height, :width]
     values = noise(1, 1, 1, height, width, dtype="float32", seed=seed)
-    return (values * (0.2 + x / width) + y / height).astype(np.float32)
+    made: npt.NDArray[np.float32] = (values * (0.2 + x / width) + y / height).astype(np.float32)
+    return made
 
 
 def made(path: Path) -> npt.NDArray[Any]:
@@ -161,7 +163,9 @@ def test_dense_statistics_have_no_seams_and_come_closer_than_those_of_single_til
     expected = whole_plane(run, pixels[:, :, 0])[0, 0]
     single = np.zeros_like(dense)
     for part in Region.whole((320, 384)).divide((64, 64)):
-        single[part.slices] = whole_plane(run, pixels[:, :, 0][..., *part.slices])[0, 0]
+        single[part.slices] = whole_plane(run, pixels[(slice(None), slice(None), 0, *part.slices)])[
+            0, 0
+        ]
     error, naive = (float(np.sqrt(np.mean((m - expected) ** 2))) for m in (dense, single))
     assert error < naive
     assert abs(seam(dense, expected) - 1) < 0.02
@@ -270,7 +274,7 @@ def test_cells_grow_where_their_statistics_would_fill_the_memory(run: Path) -> N
     model, chosen = load_model(run), options(run, norm="dense")
     sides = []
     for side in (1000, 400_000):
-        tiling = norms.Tiling(1024, 20, 2, "crop")
+        tiling = Tiling(1024, 20, 2, "crop")
         survey = norms.plan_survey(model, chosen, "dense", (side, side), tiling)
         assert survey is not None
         cells = len(survey.grid.rows) * len(survey.grid.columns)
