@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of TensorBoard's events, where it is installed."""
+        """Folder of TensorBoard's events."""
         return self.path / "tensorboard"
 
     def check(self, existing: Existing) -> None:

@@ -1,7 +1,9 @@
 """log.jsonl: one line for every logged step, the losses apart from the rates.
 
 Losses are means since the line before, so that they are a function of the
-run alone; everything a clock decides stands under ``rates``.
+run alone; everything a clock decides stands under ``rates``.  Each line is
+shown to TensorBoard too, and read for trouble: what is found becomes a line
+of its own and a warning.
 """
 
 from __future__ import annotations
@@ -9,13 +11,17 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from stable_tiles.errors import WorkFailed
+from stable_tiles.train.tensorboard import Board
+from stable_tiles.train.trouble import Trouble
 
 
 class LossLog:
@@ -28,6 +34,8 @@ class LossLog:
         the log of a process that does not lead.
     patches : int
         Patches of both domains in a step, for the rate.
+    board : Board or None
+        Where numbers are shown as well.
 
     Attributes
     ----------
@@ -35,10 +43,12 @@ class LossLog:
         The mean losses of the last line that was written here.
     """
 
-    def __init__(self, file: Path | None, patches: int) -> None:
+    def __init__(self, file: Path | None, patches: int, board: Board | None = None) -> None:
         self.last: dict[str, float] = {}
         self._file = file
         self._patches = patches
+        self._board = board
+        self._trouble = Trouble()
         self._sums: dict[str, torch.Tensor] = {}
         self._steps = 0
         self._since = (time.monotonic(), 0)
@@ -77,7 +87,17 @@ class LossLog:
         self.last = losses
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Append a line as it is."""
+        """Append a line as it is, and what it shows of trouble after it."""
+        if self._file is None:
+            return
+        self._write(line)
+        if self._board is not None and (numbers := _numbers(line)):
+            self._board.scalars(line["step"], numbers)
+        for sentence in self._trouble.read(line):
+            self._write({"step": line["step"], "trouble": sentence})
+            warnings.warn(sentence, UserWarning, stacklevel=1)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
         if self._file is not None:
             with self._file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
@@ -96,6 +116,10 @@ class LossLog:
             text = "".join(f"{json.dumps(line)}\n" for line in kept)
             replaced.write_text(text, encoding="utf-8")
             replaced.replace(self._file)
+            for line in kept:
+                self._trouble.read(line)
+        if self._board is not None:
+            self._board.keep(step)
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines that are written, but for a torn last one."""
@@ -107,3 +131,24 @@ class LossLog:
     def start(self, step: int) -> None:
         """Rates count from now and this step."""
         self._since = (time.monotonic(), step)
+
+
+def _numbers(line: Mapping[str, Any]) -> dict[str, float]:
+    """The line's numbers by the tags that TensorBoard groups them with."""
+    if "skipped" in line:
+        return {}
+    losses = {f"losses/{k}": v for k, v in line.items() if k != "step" and _shown(v)}
+    groups = (_flat(k, v) for k, v in line.items() if isinstance(v, dict))
+    return dict(chain(losses.items(), *groups))
+
+
+def _flat(tag: str, group: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in group.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{tag}/{name}", value)
+        elif _shown(value):
+            yield f"{tag}/{name}", value
+
+
+def _shown(value: object) -> bool:
+    return isinstance(value, int | float)

@@ -54,7 +54,7 @@ def _keep(training: Training, step: int, *, looked: bool, judged: bool, kept: bo
     if looked or judged or kept:
         bound(training)
     if looked:
-        preview(training, step)
+        training.log.append({"step": step, "preview": preview(training, step)})
     if judged:
         training.log.append({"step": step, "validation": validate(training)})
     if kept:

@@ -37,8 +37,8 @@ def write_preview(
     network: Translates,
     patches: tuple[torch.Tensor, torch.Tensor],
     channels: tuple[tuple[Channel, ...], tuple[Channel, ...]],
-) -> None:
-    """Write the preview of some patches.
+) -> tuple[int, int]:
+    """Write the preview of some patches; returns its height and width.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ def write_preview(
     partial = file.with_suffix(".partial")
     partial.write_bytes(imagecodecs.png_encode(sheet))
     partial.replace(file)
+    return sheet.shape[0], sheet.shape[1]
 
 
 def _colors(channels: tuple[Channel, ...]) -> npt.NDArray[np.float32]:

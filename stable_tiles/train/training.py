@@ -19,6 +19,7 @@ from stable_tiles.train.folder import RunFolder
 from stable_tiles.train.log import LossLog
 from stable_tiles.train.patches import Patches
 from stable_tiles.train.peers import ALONE, Peers
+from stable_tiles.train.tensorboard import Board
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Training:
     def network(self) -> Translator:
         """The network that becomes the model: the averaged one where there is one."""
         return self.method.network if self.average is None else self.average.network
+
+    @property
+    def board(self) -> Board:
+        """TensorBoard's events of the run."""
+        return Board(self.run.tensorboard)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The patches of both domains that this process has in a step, on the CPU."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stable_tiles.networks.translator import Translator
+from stable_tiles.train.measures import measure
 from stable_tiles.train.patches import Patches
 from stable_tiles.train.preview import write_preview
 from stable_tiles.train.training import Training
@@ -46,8 +47,8 @@ def validate(training: Training) -> dict[str, float]:
     return sums
 
 
-def preview(training: Training, step: int) -> None:
-    """Write the preview of a step: always the same patches."""
+def preview(training: Training, step: int) -> dict[str, dict[str, float]]:
+    """Write the preview of a step, always of the same patches; returns their measures."""
     a, b = (
         torch.from_numpy(np.stack([p.patch(i) for i in range(PREVIEWED)])).to(training.device)
         for p in training.data
@@ -55,7 +56,10 @@ def preview(training: Training, step: int) -> None:
     channels = tuple(patches.named_channels for patches in training.data)
     file = training.run.previews / f"step-{step:08d}.png"
     with _evaluating(training.network) as network:
-        write_preview(file, network, (a, b), (channels[0], channels[1]))
+        size = write_preview(file, network, (a, b), (channels[0], channels[1]))
+        measures = measure(network, (a, b))
+    training.board.image(step, "preview", file.read_bytes(), size)
+    return measures
 
 
 def pairs(

@@ -28,6 +28,7 @@ from stable_tiles.train.loop import run_steps
 from stable_tiles.train.peers import Peers
 from stable_tiles.train.report import TrainOptions, TrainReport
 from stable_tiles.train.skip import count_skipped, start_skipping
+from stable_tiles.train.tensorboard import Board
 from stable_tiles.train.training import Training, restore
 
 TIMED = 64
@@ -138,6 +139,10 @@ def _assemble(
     network = method.network if average is None else average.network
     kept = settings.model_dump(mode="json", exclude=FREE_TO_CHANGE)
     inputs = {"config": digest_of(kept), **data.digests}
+    patches = 2 * settings.data.batch
+    log = (
+        LossLog(run.log, patches, Board(run.tensorboard)) if peers.leads else LossLog(None, patches)
+    )
     return Training(
         settings=settings,
         method=method,
@@ -145,7 +150,7 @@ def _assemble(
         data=(data.a, data.b),
         held_out=data.held_out,
         run=run,
-        log=LossLog(run.log if peers.leads else None, 2 * settings.data.batch),
+        log=log,
         save_model=_model_writer(settings, data, network, run),
         inputs=inputs,
         device=next(network.parameters()).device,
