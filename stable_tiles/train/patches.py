@@ -136,7 +136,8 @@ class Patches:
         source = self._sources[cut.block.image]
         (top, left), (height, width) = cut.block.start, cut.shape
         y, x = cut.origin[0] - top, cut.origin[1] - left
-        pixels = block[:, y : y + height, x : x + width]
+        # Copied out of the large block first: turning then moves memory that is near.
+        pixels = block[:, y : y + height, x : x + width].copy()
         if source.sampling.extent == (self.side, self.side):
             # Turned before they are made floats: fewer bytes move.
             source.normalizer.normalize(orient(pixels, cut.orientation), out=planes)

@@ -8,8 +8,8 @@ inside), and one number names an anchor of the whole domain.
 Reading a patch means decoding whole chunks, so patches come from *blocks*:
 the anchors of a plane are cut into cells of whole chunks, and a block is the
 window of pixels that the patches of one cell can touch.  Each block serves
-`Schedule.reuse` patches: as many as fit into it side by side, at most
-`REUSE`.  `MIXED` blocks are in use at any time, in slots that take turns and
+`Schedule.reuse` patches: at most `REUSE`, and never so many that they would
+show its pixels more than twice.  `MIXED` blocks are in use at any time, in slots that take turns and
 are renewed one after the other::
 
     index   0 1 2 3 4 5 6 7 8 ...
@@ -184,13 +184,14 @@ class Schedule:
 
     @cached_property
     def reuse(self) -> int:
-        """Patches that each block serves: those that fit into it side by side, 1 to `REUSE`.
+        """Patches that each block serves, 1 to `REUSE`.
 
-        The mean over blocks as they are drawn, so that a small image does not
-        hold a large one back.
+        One less than twice those that fit into it side by side: a block as
+        large as a patch serves one.  Blocks count as often as they are drawn,
+        so that a small image does not hold a large one back.
         """
         fitting = sum(f.positions * f.largest_block / prod(f.patch) for f in self.fields)
-        return min(REUSE, max(1, int(fitting / self._ends[-1])))
+        return min(REUSE, max(1, int(2 * fitting / self._ends[-1]) - 1))
 
     def cut(self, index: int, attempt: int = 0) -> Cut:
         """The patch number `index` (from 0), whatever was asked for before.
