@@ -9,8 +9,8 @@ Reading a patch means decoding whole chunks, so patches come from *blocks*:
 the anchors of a plane are cut into cells of whole chunks, and a block is the
 window of pixels that the patches of one cell can touch.  Each block serves
 `Schedule.reuse` patches: at most `REUSE`, and never so many that they would
-show its pixels more than twice.  `MIXED` blocks are in use at any time, in slots that take turns and
-are renewed one after the other::
+show its pixels more than twice.  `MIXED` blocks are in use at any time, in
+slots that take turns and are renewed one after the other::
 
     index   0 1 2 3 4 5 6 7 8 ...
     slot    0 1 2 3 0 1 2 3 0 ...      (drawn for 4 slots and a reuse of 2)
