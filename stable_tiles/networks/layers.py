@@ -93,8 +93,8 @@ class DySample(nn.Module):
             moved = self.learned(source)
             if self.training:
                 return sample_for_training(source, moved + self.start).to(x.dtype)
-            moved = torch.clamp(moved, -self.bound, self.bound)
-            return sample(source, moved + self.start).to(x.dtype)
+            moved = torch.clamp(moved, -self.bound, self.bound).add_(self.start)
+            return sample(source, moved).to(x.dtype)
 
     def needs(self, span: Span) -> Span:
         """Input pixels that output pixels depend on."""

@@ -37,14 +37,11 @@ def sample(x: Tensor, displacement: Tensor) -> Tensor:
     table = x.permute(0, 2, 3, 1).reshape(-1, channels // groups)
     ordered = displacement.permute(1, 0, 5, 3, 6, 4, 2)
     rows = max(1, _POINTS // (n * width * groups * a * b))
-    strips = [
-        _sample_rows(table, ordered[:, :, top : top + rows], top, height).view(
-            n, -1, width * b, channels
-        )
-        for top in range(0, height, rows)
-    ]
-    whole = strips[0] if len(strips) == 1 else torch.cat(strips, dim=1)
-    return whole.permute(0, 3, 1, 2)
+    whole = x.new_empty(n, height, a, width * b, channels)
+    for top in range(0, height, rows):
+        strip = _sample_rows(table, ordered[:, :, top : top + rows], top, height)
+        whole[:, top : top + rows] = strip.view(n, -1, a, width * b, channels)
+    return whole.view(n, height * a, width * b, channels).permute(0, 3, 1, 2)
 
 
 def _sample_rows(table: Tensor, displacement: Tensor, top: int, height: int) -> Tensor:

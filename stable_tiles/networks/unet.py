@@ -36,9 +36,13 @@ class Block(nn.Module):
             middle, last, norm=normalization(norm, last), demodulate=demodulate
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, first, h, w) to (n, last, h, w)."""
-        return functional.relu_(self.outer(functional.relu_(self.inner(x))))
+    def begin(self, x: Tensor) -> Tensor:
+        """Map (n, first, h, w) to (n, middle, h, w), which `finish` takes."""
+        return functional.relu_(self.inner(x))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Map (n, middle, h, w) to (n, last, h, w)."""
+        return functional.relu_(self.outer(x))
 
     def needs(self, span: Span) -> Span:
         """Input pixels that output pixels depend on, once statistics are fixed."""
@@ -58,14 +62,17 @@ class Up(nn.Module):
         joined = skip + below // 2
         self.block = Block((joined, joined // 2, skip), norm=norm, demodulate=demodulate)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Join (n, below, h, w) with its skip (n, skip, 2h or 2h + 1, 2w or 2w + 1)."""
-        x = self.narrow(self.upsample(x))
+    def enlarge(self, x: Tensor) -> Tensor:
+        """Map (n, below, h, w) to (n, below / 2, 2h, 2w)."""
+        narrowed: Tensor = self.narrow(self.upsample(x))
+        return narrowed
+
+    def join(self, x: Tensor, skip: Tensor) -> Tensor:
+        """What `enlarge` gives behind its skip (n, skip, 2h or 2h + 1, 2w or 2w + 1)."""
         missing = (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2])
         if any(missing):
             x = functional.pad(x, missing)
-        joined: Tensor = self.block(torch.cat([skip, x], dim=1))
-        return joined
+        return torch.cat([skip, x], dim=1)
 
     def needs_below(self, span: Span) -> Span:
         """Pixels of the map below that pixels of the joined map depend on."""
@@ -130,12 +137,20 @@ class UNet(nn.Module):
         missing = (0, max(0, self.stride - width), 0, max(0, self.stride - height))
         if any(missing):
             x = functional.pad(x, missing)
-        skips = [self.first(x)]
-        for down in self.downs:
-            skips.append(down(_pool(skips[-1])))
-        x = skips.pop()
-        for up in self.ups:
-            x = up(x, skips.pop())
+        # One step a line: each frees the map before it, and a tile can be twice as large.
+        x = self.first.begin(x)
+        x = self.first.finish(x)
+        skips = []
+        for down in cast("list[Block]", self.downs):
+            skips.append(x)
+            x = functional.max_pool2d(x, 2)
+            x = down.begin(x)
+            x = down.finish(x)
+        for up in cast("list[Up]", self.ups):
+            x = up.enlarge(x)
+            x = up.join(x, skips.pop())
+            x = up.block.begin(x)
+            x = up.block.finish(x)
         mapped: Tensor = self.head(x)
         return mapped[:, :, :height, :width] if any(missing) else mapped
 
