@@ -67,6 +67,8 @@ class BlockCache(Generic[Key]):
         return array
 
     def _evict(self, newest: Key) -> None:
+        if self._bytes <= self._capacity:
+            return
         for key in list(self._blocks):
             if self._bytes <= self._capacity:
                 return

@@ -198,3 +198,11 @@ def test_another_attempt_is_another_block_for_all_its_patches(index: int, attemp
     first, second = schedule.cut(index, attempt), schedule.cut(again, attempt)
     assert (first.block == second.block) is same
     assert first.block != schedule.cut(index, attempt - 1).block
+
+
+@pytest.mark.parametrize("orientation", range(8))
+def test_orientations_are_quarter_turns_then_a_mirror(orientation: int) -> None:
+    patch = np.arange(32).reshape(2, 4, 4)
+    turned = np.rot90(patch, orientation % 4, axes=(-2, -1))
+    expected = turned[..., ::-1] if orientation >= 4 else turned
+    np.testing.assert_array_equal(orient(patch, orientation), expected)
