@@ -73,7 +73,9 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     metavar="auto|exact|frozen|dense",
-    help="Statistics of instance-normalised networks.",
+    help="Statistics of instance norms: frozen, the run's; exact, the whole plane's, gathered "
+    "first; dense, interpolated between cells of it  [auto: frozen where the run holds them, "
+    "else exact]",
 )
 @click.option("--region", metavar="Y0:Y1,X0:X1", help="Only this box, pixels  [default: all]")
 @click.option("--planes", metavar="t=0:10,z=5", help="Only these planes  [default: all]")
