@@ -149,9 +149,17 @@ def test_the_probe_never_sees_beyond_the_reach_of_bounded_displacements() -> Non
     assert 58 < seen_by_probe(network, "a2b") <= reach
 
 
-def test_instance_norm_has_no_reach() -> None:
+def test_instance_norm_has_a_reach_once_training_has_gathered_statistics() -> None:
     network = Translator(1, 1, NetworkSettings(**{**SMALL, "norm": "instance"}))
+    plain = Translator(1, 1, NetworkSettings(**SMALL))
     assert network.reach("a2b") is None
+    assert network.local_reach("a2b") == plain.reach("a2b")
+    with torch.autocast("cpu", torch.bfloat16):
+        network.train().translate(network.translate(images(1, 1, 16, 16), "a2b"), "b2a")
+    assert network.reach("a2b") == plain.reach("a2b")
+    again = Translator(1, 1, network.settings)
+    again.load_state_dict(network.state_dict())
+    assert again.holds_statistics
 
 
 @pytest.mark.parametrize("scale", [1, 2, 8])
