@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--workers",
     type=int,
     metavar="N",
-    help="Dask worker processes; 0 works in this process  [default: one a GPU, else 1]",
+    help="Dask worker processes; 0 works in this process  [default: one a GPU; 0 on a CPU]",
 )
 @click.option("--scheduler", metavar="tcp://...|FILE.json", help="A Dask cluster that runs.")
 @click.option(

@@ -50,7 +50,7 @@ def find_resources(wanted: Hardware) -> Resources:
             raise DeviceUnavailable("--device mps: this machine has no such GPU: use --device cpu")
         return Resources("mps", 1, 0, _threads(1))
     gpus = _gpus(wanted)
-    workers = (gpus or 1) if wanted.workers is None else wanted.workers
+    workers = gpus if wanted.workers is None else wanted.workers
     return Resources("cuda" if gpus else "cpu", workers, gpus, _threads(workers))
 
 

@@ -32,10 +32,13 @@ class Lanes:
     ----------
     number : int
         Threads.
+    begin : function
+        Called in each thread when it starts.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, begin: Callable[[], None] = lambda: None) -> None:
         self.number = number
+        self._begin = begin
         self._serial = count()
         self._closed = False
         self._lock = Lock()
@@ -92,6 +95,7 @@ class Lanes:
         return future
 
     def _serve(self) -> None:
+        self._begin()
         while True:
             _, _, run = self._queue.get()
             if run is None:

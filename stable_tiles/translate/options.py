@@ -94,7 +94,7 @@ class Hardware:
     gpus : int, optional
         GPUs to use; 0 is the CPU; all by default.
     workers : int, optional
-        Worker processes; one a GPU, or one, by default; 0 works in this process.
+        Worker processes; one a GPU by default; 0, the default on a CPU, works in this process.
     scheduler : str, optional
         Address (``tcp://...``) or scheduler file of a Dask cluster that runs already.
     slurm : Path, optional

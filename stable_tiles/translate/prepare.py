@@ -28,6 +28,9 @@ from stable_tiles.translate.spec import error_spec, output_spec
 BATCH_PIXELS = {"cpu": 2**18, "mps": 2**20, "cuda": 2**22}
 """Small planes share a forward pass up to this many pixels."""
 
+LANE_BYTES = 3 * 2**30
+"""Memory that forward passes side by side may take on a CPU."""
+
 PROCESS_BYTES = 450 * 2**20
 """Memory of a process that has loaded PyTorch and Zarr."""
 
@@ -80,7 +83,8 @@ class Work:
         bytes_each = 64 if self.resources.gpus else bytes_per_pixel(self.model.settings)
         network = tile * batch * bytes_each * self.job.forward.lanes
         worker = PROCESS_BYTES + 2 * (reads + 2 * written) + network
-        return max(1, self.resources.workers) * worker + PROCESS_BYTES
+        workers = self.resources.workers
+        return workers * worker + PROCESS_BYTES if workers else worker
 
     @property
     def disk_bytes(self) -> int:
@@ -147,7 +151,7 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
         digest=model.digest,
         direction=options.direction,
         intensity=intensity,
-        forward=_forward(norm, options, resources),
+        forward=_forward(norm, options, resources, _largest_pass(model, plan)),
         norm=norm,
         survey=plan_survey(model, options, norm, sizes.plane, whole),
     )
@@ -157,26 +161,34 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     return work
 
 
-def _forward(norm: Policy, options: TranslateOptions, resources: Resources) -> Forward:
+def _largest_pass(model: Model, plan: Plan) -> int:
+    """Memory of the largest forward pass of one plane, float32, bytes."""
+    return plan.cut.largest_tile(plan.largest_region) * bytes_per_pixel(model.settings)
+
+
+def _forward(
+    norm: Policy, options: TranslateOptions, resources: Resources, largest_pass: int
+) -> Forward:
     return Forward(
         device=resources.device,
         precision="bf16" if options.precision == "bf16" else "32",
         compile=options.compile,
         batch_pixels=BATCH_PIXELS[resources.device],
         threads=resources.threads,
-        lanes=_lanes(norm, options, resources),
+        lanes=_lanes(norm, options, resources, largest_pass),
         frozen=norm == "frozen",
     )
 
 
-def _lanes(norm: Policy, options: TranslateOptions, resources: Resources) -> int:
+def _lanes(norm: Policy, options: TranslateOptions, resources: Resources, largest_pass: int) -> int:
     """Two, so that one tile's network hides what the other needs besides.
 
-    A compiler, and norms that are told where a tile lies, serve one at a time.
+    A compiler, and norms that are told where a tile lies, serve one at a time;
+    on CPUs both must fit.
     """
     if options.compile or norm in {"exact", "dense"} or resources.device == "mps":
         return 1
-    if resources.device == "cpu" and resources.threads == 1:
+    if resources.device == "cpu" and (resources.threads == 1 or 2 * largest_pass > LANE_BYTES):
         return 1
     return 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -53,6 +54,8 @@ class Tools:
         Threads that run it.
     stages : Stages
         How many regions may be where.
+    threads_before : int
+        Threads that PyTorch had in this process before.
     """
 
     image: Image
@@ -61,11 +64,13 @@ class Tools:
     tiles: TileNetwork
     lanes: Lanes
     stages: Stages
+    threads_before: int
 
     def close(self) -> None:
         """Stop the network at its next layer and end the lanes."""
         self.tiles.stop()
         self.lanes.close()
+        torch.set_num_threads(self.threads_before)
 
 
 class _Shelf:
@@ -117,7 +122,9 @@ def put_away() -> None:
 def _open(job: Job) -> Tools:
     threads = job.forward.threads or _granted_threads()
     lanes = max(1, min(job.forward.lanes, threads))
-    torch.set_num_threads(max(1, threads // lanes))
+    each = partial(torch.set_num_threads, max(1, threads // lanes))
+    before = torch.get_num_threads()
+    each()
     model = load_model(Path(job.model))
     if model.digest != job.digest:
         raise ModelError(f"{job.model} changed since the work began: start again with --overwrite")
@@ -129,8 +136,9 @@ def _open(job: Job) -> Tools:
         ImageWriter(job.store, job.spec),
         errors,
         TileNetwork(model, job.direction, job.forward),
-        Lanes(lanes),
+        Lanes(lanes, each),
         Stages(),
+        before,
     )
 
 
