@@ -126,8 +126,11 @@ def test_faults_are_due_once_in_the_order_of_patches_whoever_met_them_first(
     faults = FaultList()
     for index, store in met:
         faults.note(index, Fault(store, "torn", 0, (0, 0, 0, 0)))
-    due = [fault.store for made in [*sorted(asked), 12] for fault in faults.due(made)]
-    assert due == [f"{i}.zarr" for i in range(5)]
+    told: list[str] = []
+    for made in [*sorted(asked), 12]:
+        told += [fault.store for fault in faults.due(made)]
+        assert told == [f"{i}.zarr" for i in range(min(5, max(made, len(told))))]
+        assert len(told) <= made
 
 
 @pytest.mark.parametrize("at", [None, (1, 2, 3, 4)])

@@ -50,7 +50,7 @@ def pairs(draw: st.DrawFn) -> Pair:
         Store(
             size,
             draw(st.sampled_from([(1, 1), (2, 1), (1, 2)])),
-            draw(st.sampled_from([32, 40, 64, 512])),
+            draw(st.sampled_from([40, 64, 512])),
         )
         for size in sizes
     ]
@@ -83,13 +83,13 @@ def open_pair(paths: list[str], pair: Pair) -> Data:
     return open_data(load_settings("smoke", changes), ([paths[0]], [paths[1]]), split=True)
 
 
-@settings(deadline=None, max_examples=16)
+@settings(deadline=None, max_examples=10)
 @given(pairs())
 def test_no_patch_of_one_domain_shows_what_a_patch_of_the_other_shows(pair: Pair) -> None:
     with TemporaryDirectory() as name:
         data = open_pair(write_pair(Path(name), pair), pair)
         axis = 0 if data.split.a[0].y[1] < data.a.images[0].shape[-2] else 1
-        drawn = [np.stack([p.patch(i)[axis] for i in range(24)]) for p in (data.a, data.b)]
+        drawn = [np.stack([p.patch(i)[axis] for i in range(16)]) for p in (data.a, data.b)]
         places = [[p.place(i) for i in range(200)] for p in (data.a, data.b)]
     # Seen through the pixels themselves, whatever was resampled on the way:
     assert drawn[0].max() < 0.5 < drawn[1].min()
