@@ -96,7 +96,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
 def _read(job: Job, tools: Tools, region: Region) -> Sheet:
     """The planes (t * z, c, y, x) that a region needs."""
     reads = job.cut.reads(region)
-    block = tools.image.read(reads, channels=job.channels)
+    block = tools.reader.read(reads)
     channels, size = block.shape[1], block.shape[3:]
     planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
     return Sheet(planes, Region(reads.start[2:], reads.stop[2:]))

@@ -19,6 +19,7 @@ from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.job import STORE, Job
 from stable_tiles.translate.lanes import Lanes
 from stable_tiles.translate.memory import give_back_memory
+from stable_tiles.translate.reader import Reader
 
 DEPTH = 3
 """Regions in work at a time in one process: one read, one in the network, one written."""
@@ -46,6 +47,8 @@ class Tools:
     ----------
     image : Image
         The source.
+    reader : Reader
+        The same, for whole regions, one at a time.
     writer, errors : ImageWriter
         Of the output, and of the companion image if any.
     tiles : TileNetwork
@@ -59,6 +62,7 @@ class Tools:
     """
 
     image: Image
+    reader: Reader
     writer: ImageWriter
     errors: ImageWriter | None
     tiles: TileNetwork
@@ -131,8 +135,10 @@ def _open(job: Job) -> Tools:
     errors = None
     if job.errors:
         errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
+    image = open_image(job.source)
     return Tools(
-        open_image(job.source),
+        image,
+        Reader(image, job.channels, job.cut, job.spec.layout.regions()),
         ImageWriter(job.store, job.spec),
         errors,
         TileNetwork(model, job.direction, job.forward),

@@ -1,0 +1,183 @@
+"""Reader: the source, read region by region, its chunks decoded about once.
+
+Neighbouring regions both read the chunks at their common border.  Such chunks
+are kept, decoded, until all regions that need them have read them; those that
+were used longest ago go first where the memory for them is full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stable_tiles.image.store import Image
+from stable_tiles.region import Region
+from stable_tiles.tiling.plan import Cut
+
+CACHE_BYTES = 256 * 2**20
+"""Memory for decoded chunks that further regions need."""
+
+Cell = tuple[int, int, int, int]
+"""Index of a chunk along (t, z, y, x)."""
+
+
+class Reader:
+    """Reads what regions need; for one thread at a time.
+
+    Parameters
+    ----------
+    image : Image
+        The source.
+    channels : sequence of int or None
+        Channels to read; None for all.
+    cut : Cut
+        What regions read.
+    regions : sequence of Region
+        All regions of the output (t, z, y, x).
+    limit_bytes : int
+        Memory for chunks that are kept.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        channels: Sequence[int] | None,
+        cut: Cut,
+        regions: Sequence[Region],
+        limit_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._image, self._channels, self._limit = image, channels, limit_bytes
+        t, _, z, y, x = image.axes.canonical_shape(image.levels[0].array.chunks)
+        self._chunk = (t, z, y, x)
+        self._needed = _count_readers(cut, regions, self._chunk)
+        self._kept: OrderedDict[Cell, npt.NDArray[Any]] = OrderedDict()
+        self._left: dict[Cell, int] = {}
+        self._bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the chunks that are kept."""
+        return self._bytes
+
+    def read(self, box: Region) -> npt.NDArray[Any]:
+        """Pixels (t, c, z, y, x) of a box (t, z, y, x) that one region reads."""
+        own = self._own(box)
+        if own == box:
+            return self._pixels(box)
+        t, z, y, x = box.shape
+        channels = self._image.shape[1] if self._channels is None else len(self._channels)
+        block = np.empty((t, channels, z, y, x), self._image.dtype)
+        if own is not None:
+            _put(block, box, self._pixels(own), own)
+        for run in self._runs(box, own):
+            self._take(run, block, box)
+        return block
+
+    def _own(self, box: Region) -> Region | None:
+        """The part of a box whose chunks no other region reads."""
+        spans = []
+        for axis, step in enumerate(self._chunk):
+            cells = range(box.start[axis] // step, -(-box.stop[axis] // step))
+            alone = [k for k in cells if self._needed[axis][k] == 1]
+            if not alone or alone[-1] - alone[0] >= len(alone):
+                return None
+            spans.append((alone[0] * step, (alone[-1] + 1) * step))
+        starts, stops = zip(*spans, strict=True)
+        return Region(starts, stops).intersect(box)
+
+    def _runs(self, box: Region, own: Region | None) -> Iterator[list[Cell]]:
+        """The chunks of a box that are shared, each row of neighbours that are kept or not."""
+        ranges = [
+            range(a // step, -(-b // step))
+            for a, b, step in zip(box.start, box.stop, self._chunk, strict=True)
+        ]
+        for t, z, y in product(*ranges[:3]):
+            run: list[Cell] = []
+            for x in ranges[3]:
+                cell = (t, z, y, x)
+                shared = own is None or self._region(cell).intersect(own) is None
+                if run and not (shared and (cell in self._kept) == (run[0] in self._kept)):
+                    yield run
+                    run = []
+                if shared:
+                    run.append(cell)
+            if run:
+                yield run
+
+    def _take(self, run: list[Cell], block: npt.NDArray[Any], box: Region) -> None:
+        """Copy a row of chunks into the block, and keep those that others need."""
+        if run[0] in self._kept:
+            for cell in run:
+                _put(block, box, self._kept[cell], self._region(cell))
+                self._use(cell)
+            return
+        whole = Region(self._region(run[0]).start, self._region(run[-1]).stop)
+        pixels = self._pixels(whole)
+        _put(block, box, pixels, whole)
+        for cell in run:
+            self._keep(cell, _cut(pixels, whole, self._region(cell)))
+
+    def _keep(self, cell: Cell, pixels: npt.NDArray[Any]) -> None:
+        left = prod(counts[k] for counts, k in zip(self._needed, cell, strict=True)) - 1
+        if left < 1 or pixels.nbytes > self._limit:
+            return
+        self._kept[cell], self._left[cell] = pixels.copy(), left
+        self._bytes += pixels.nbytes
+        while self._bytes > self._limit:
+            self._drop(next(iter(self._kept)))
+
+    def _use(self, cell: Cell) -> None:
+        self._left[cell] -= 1
+        self._kept.move_to_end(cell)
+        if not self._left[cell]:
+            self._drop(cell)
+
+    def _drop(self, cell: Cell) -> None:
+        self._bytes -= self._kept.pop(cell).nbytes
+        del self._left[cell]
+
+    def _region(self, cell: Cell) -> Region:
+        t, _, z, y, x = self._image.shape
+        start = tuple(k * step for k, step in zip(cell, self._chunk, strict=True))
+        stop = (
+            min(a + step, size)
+            for a, step, size in zip(start, self._chunk, (t, z, y, x), strict=True)
+        )
+        return Region(start, tuple(stop))
+
+    def _pixels(self, box: Region) -> npt.NDArray[Any]:
+        return self._image.read(box, channels=self._channels)
+
+
+def _count_readers(cut: Cut, regions: Sequence[Region], chunk: Sequence[int]) -> list[Counter[int]]:
+    """For each axis, by how many regions a chunk of that index is read."""
+    counts = []
+    for axis, step in enumerate(chunk):
+        distinct = {(region.start[axis], region.stop[axis]): region for region in regions}
+        counts.append(
+            Counter(
+                k
+                for box in map(cut.reads, distinct.values())
+                for k in range(box.start[axis] // step, -(-box.stop[axis] // step))
+            )
+        )
+    return counts
+
+
+def _put(block: npt.NDArray[Any], box: Region, pixels: npt.NDArray[Any], area: Region) -> None:
+    """Copy the pixels of an area into the block of a box, as far as they overlap."""
+    part = box.intersect(area)
+    if part is not None:
+        t, z, y, x = part.relative_to(box.start).slices
+        block[t, :, z, y, x] = _cut(pixels, area, part)
+
+
+def _cut(pixels: npt.NDArray[Any], area: Region, part: Region) -> npt.NDArray[Any]:
+    t, z, y, x = part.relative_to(area.start).slices
+    return pixels[t, :, z, y, x]
