@@ -1,15 +1,15 @@
-"""Real MRI: train T2 to T1 on some slices of a patient, translate slices held out.
+"""Real MRI: train T2 to PD on some slices, translate a slab that training has not seen.
 
-    python examples/mri.py T2.nii.gz T1.nii.gz OUT
+    python examples/mri.py T2.nii PD.nii OUT
 
-The two volumes lie on one grid, which training does not use: T2 slices and T1
-slices for training are different ones, and the middle slab is in neither, so
-its true T1 can be compared with the translation.  The scanner interpolated
-256 x 256 pixels to 512 x 512 (99.8 % of the power lies within half the band),
-so 2 x 2 pixels are averaged first: patches and discriminator then see four
-times the anatomy.  Training is killed half way (kill -9) and resumed, as an
-interrupted job would be.  OUT/mri.png shows the middle slice of the slab: T2,
-translation, true T1.
+Made for the ICBM 152 averages (avg152T2.nii, avg152PD.nii: 91 x 109 x 91 voxels
+of 2 mm, https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152Lin), which are
+interpolated to 1 mm in plane so that patches of 128 px fit.  The volumes lie on
+one grid, which training does not use: T2 and PD slices for training are
+different ones, and the middle slab is in neither, nor are its neighbours, so
+its true PD can be compared with the translation.  Training is killed on the way
+(kill -9) and resumed, as an interrupted job would be.  OUT/mri.png shows the
+middle slice of the slab: T2, translation, true PD.
 """
 
 from __future__ import annotations
@@ -24,8 +24,17 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.processing import resample_to_output
 
-HELD_OUT = slice(13, 21)
+HELD_OUT = slice(40, 50)
+GUARD = 2
+"""Slices on either side of the slab that nobody sees."""
+
+BRAIN = slice(8, 83)
+"""Slices that hold enough of the head."""
+
+VOXEL_MM = (1.0, 1.0, 2.0)
+
 SETTINGS = (
     "network.widths=[8,16,32]",
     "network.norm=none",
@@ -33,7 +42,7 @@ SETTINGS = (
     "data.batch=2",
     "data.foreground=0.9",
     "losses.information=1",
-    "losses.cycle=3",
+    "losses.cycle=5",
     "losses.stop_gradient=symmetric",
     "losses.equivariant=true",
     "discriminator.widths=[32,64,128]",
@@ -47,14 +56,10 @@ SETTINGS = (
 
 
 def cut(volume: Path, slices: np.ndarray, target: Path) -> Path:
-    """Write some slices of a NIfTI volume, 2 x 2 pixels averaged, as a volume of its own."""
-    image = nibabel.load(volume)
-    voxels = np.asanyarray(image.dataobj)[:, :, slices]
-    rows, columns, depth = voxels.shape
-    quads = voxels.reshape(rows // 2, 2, columns // 2, 2, depth).mean(axis=(1, 3))
-    # the first averaged pixel lies between the first two
-    coarser = image.affine @ np.array([[2, 0, 0, 0.5], [0, 2, 0, 0.5], [0, 0, 1, 0], [0, 0, 0, 1]])
-    nibabel.save(nibabel.Nifti1Image(quads.round().astype(voxels.dtype), coarser), target)
+    """Write some slices of a NIfTI volume, interpolated in plane, as a volume of its own."""
+    image = resample_to_output(nibabel.load(volume), VOXEL_MM, order=1)
+    voxels = np.asanyarray(image.dataobj)[:, :, slices].astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine), target)
     return target
 
 
@@ -74,34 +79,35 @@ def run(*arguments: object, kill_at: Path | None = None) -> str:
     return output
 
 
-def main(t2: Path, t1: Path, out: Path) -> None:
+def main(t2: Path, pd: Path, out: Path) -> None:
     """Convert, train (killed once), translate, compare, draw."""
     from stable_tiles import open_image
     from stable_tiles.evaluate.images import correlation
     from stable_tiles.evaluate.picture import side_by_side
 
     out.mkdir(parents=True)
-    depth = nibabel.load(t2).shape[2]
-    seen = np.setdiff1d(np.arange(depth), np.arange(depth)[HELD_OUT])
+    slab = np.arange(HELD_OUT.start, HELD_OUT.stop)
+    hidden = np.arange(HELD_OUT.start - GUARD, HELD_OUT.stop + GUARD)
+    seen = np.setdiff1d(np.arange(BRAIN.start, BRAIN.stop), hidden)
     parts = {
         "train_t2": cut(t2, seen[0::2], out / "train_t2.nii.gz"),
-        "train_t1": cut(t1, seen[1::2], out / "train_t1.nii.gz"),
-        "test_t2": cut(t2, np.arange(depth)[HELD_OUT], out / "test_t2.nii.gz"),
-        "test_t1": cut(t1, np.arange(depth)[HELD_OUT], out / "test_t1.nii.gz"),
+        "train_pd": cut(pd, seen[1::2], out / "train_pd.nii.gz"),
+        "test_t2": cut(t2, slab, out / "test_t2.nii.gz"),
+        "test_pd": cut(pd, slab, out / "test_pd.nii.gz"),
     }
     stores = {name: out / f"{name}.zarr" for name in parts}
     for name, path in parts.items():
         run("convert", path, stores[name], "--quiet")
     chosen = [word for setting in SETTINGS for word in ("--set", setting)]
-    training = ["train", "mri", "--source", stores["train_t2"], "--target", stores["train_t1"]]
+    training = ["train", "mri", "--source", stores["train_t2"], "--target", stores["train_pd"]]
     training += ["--out", out / "run", "--quiet", *chosen]
     run(*training, kill_at=out / "run" / "checkpoints")
     run(*training, "--resume")
     translated = out / "translated.zarr"
     receipt = run("translate", stores["test_t2"], translated, "--model", out / "run", "--json")
-    images = [open_image(p) for p in (stores["test_t2"], translated, stores["test_t1"])]
+    images = [open_image(p) for p in (stores["test_t2"], translated, stores["test_pd"])]
     reached, identity = correlation(images[1], images[2])[0], correlation(images[0], images[2])[0]
-    titles = ("T2", f"translated to T1, r = {reached:.3f}", "T1 (truth)")
+    titles = (f"T2, r = {identity:.3f}", f"translated to PD, r = {reached:.3f}", "PD (truth)")
     side_by_side(out / "mri.png", images, titles, zoom=96)
     print(json.dumps({"correlation": reached, "identity": identity, **json.loads(receipt)}))
 
