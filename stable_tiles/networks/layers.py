@@ -14,6 +14,7 @@ from stable_tiles.networks.convolution import PlainConv2d, convolve
 from stable_tiles.networks.reach import Span
 from stable_tiles.networks.sampling import sample, sample_for_training
 from stable_tiles.networks.statistics import InstanceNorm
+from stable_tiles.networks.upsampling import upsample_for_training
 
 Norm = Literal["batch", "none", "instance"]
 Upsampling = Literal["dynamic", "bilinear", "deformable"]
@@ -89,12 +90,17 @@ class DySample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upsample (n, c, h, w) to (n, c, 2h, 2w)."""
         with torch.autocast(x.device.type, enabled=False):
-            source = x.float()
-            moved = self.learned(source)
             if self.training:
-                return sample_for_training(source, moved + self.start).to(x.dtype)
-            moved = torch.clamp(moved, -self.bound, self.bound).add_(self.start)
+                return upsample_for_training(x, self.offset.weight, self._bias, self.start, 0.25)
+            source = x.float()
+            moved = torch.clamp(self.learned(source), -self.bound, self.bound).add_(self.start)
             return sample(source, moved).to(x.dtype)
+
+    @property
+    def _bias(self) -> Tensor:
+        if self.offset.bias is None:
+            raise ValueError("dynamic upsampling displaces with a bias")
+        return self.offset.bias
 
     def needs(self, span: Span) -> Span:
         """Input pixels that output pixels depend on."""
