@@ -125,7 +125,6 @@ def test_files_do_not_depend_on_tiles_batches_or_workers(
         ("small tiles", 200, 2**18, 0),
         ("one plane at a time", "auto", 1, 0),
         ("large batches", 208, 2**30, 0),
-        ("one worker", "auto", 2**18, 1),
         ("two workers", 200, 2**18, 2),
     ):
         if workers and norm != "batch":
