@@ -176,6 +176,6 @@ def _pool(x: Tensor) -> Tensor:
 
 def maxima(x: Tensor) -> Tensor:
     """The same as max-pooling by two; its gradient is shared between equal pixels."""
-    height, width = (size // 2 * 2 for size in x.shape[2:])
-    cells = x[:, :, :height, :width].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
-    return cells.amax(dim=(3, 5))
+    n, channels, height, width = x.shape
+    whole = x[:, :, : height // 2 * 2, : width // 2 * 2]
+    return whole.reshape(n, channels, height // 2, 2, width // 2, 2).amax(dim=(3, 5))
