@@ -5,8 +5,10 @@
 TEST_B is the truth of TEST_A (`stable-tiles simulate` writes such pairs).
 Wrong are the 10 % of pixels with the largest absolute error; the area under
 the ROC curve says how well each confidence channel ranks them above the rest:
-1 is perfect, 0.5 is chance.  Both errors are looked at smoothed over SMOOTH
-pixels as well, since the truth holds photon noise that no translation knows.
+1 is perfect, 0.5 is chance.  The brightness of the translation is scored too,
+as what a trivial guess reaches: where there is light there is error.  Scores and
+errors are looked at smoothed over SMOOTH pixels as well, since the truth holds
+photon noise that no translation knows.
 OUT/confidence.png shows translation, truth, error and confidence.
 """
 
@@ -73,7 +75,7 @@ def main(run: Path, source: Path, truth: Path, out: Path) -> None:
                         np.abs(gaussian_filter(prediction - reference, SMOOTH)),
                     ),
                 }
-                for name, score in doubt.items()
+                for name, score in {"brightness": prediction, **doubt}.items()
             }
         )
     )
