@@ -5,8 +5,9 @@
 
 Prints one JSON document.  `streaming`: steps a second of the whole loop
 (``stable_tiles.train.run.train`` on stores of noise, written first; start-up
-and the end left out) over those of the same step on one batch in memory.  `plain`: seconds of a step of `Reference`, below, over those of ours,
-in float32 and in bf16; the three take turns, step by step, so that a busy
+and the end left out) over those of the same step on one batch in memory.
+`plain`: seconds of a step of `Reference`, below, over those of ours, in
+float32 and in bf16; the three take turns, step by step, so that a busy
 machine slows all alike, and the median of the ratios is given.
 
 `Reference` is the step that a competent user writes from the paper: float32,

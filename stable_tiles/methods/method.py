@@ -27,7 +27,7 @@ class Method(Protocol):
 
     @property
     def statistics(self) -> list[Tensor]:
-        """Running statistics of batch norms, which processes that train together average."""
+        """Running statistics of norms, which processes that train together average."""
 
     def step(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
         """Improve every network once.

@@ -66,12 +66,12 @@ class Stable:
 
     @property
     def statistics(self) -> list[Tensor]:
-        """Running statistics of batch norms."""
+        """Running statistics of norms."""
         return [
             statistic
             for network in self._trained().values()
             for layer in network.modules()
-            if isinstance(layer, nn.BatchNorm2d)
+            if isinstance(layer, nn.BatchNorm2d | nn.InstanceNorm2d)
             for statistic in (layer.running_mean, layer.running_var)
             if statistic is not None
         ]

@@ -53,7 +53,7 @@ def upsample_for_training(
         moved = step * functional.conv2d(x.float(), weight, bias)
         moved = moved.view(x.shape[0], 2, -1, 2, 2, *x.shape[2:])
         return sample(x.float(), moved + start).to(x.dtype)
-    sampled: Tensor = _Upsample.apply(x, weight, bias, start, step)
+    sampled: Tensor = _Upsample.apply(x, weight, bias, start, step)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return sampled
 
 

@@ -23,7 +23,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TextIO, TypeVar
 
 import torch
 
@@ -241,19 +241,24 @@ def _report(line: connection.Connection, rank: int, what: str, done: int, total:
 
 
 @contextmanager
-def _passed_on(line: connection.Connection, rank: int) -> Iterator[None]:
+def _passed_on(caller: connection.Connection, rank: int) -> Iterator[None]:
     """Warnings of this package go to the caller, once: from the leading process."""
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning, module="stable_tiles")
         shown = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if rank > 0:
-                return
-            if issubclass(category, UserWarning):
-                line.send(("warning", str(message)))
-            else:
-                shown(message, category, *where)
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if rank == 0 and issubclass(category, UserWarning):
+                caller.send(("warning", str(message)))
+            elif rank == 0:
+                shown(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield

@@ -64,7 +64,7 @@ class Peers:
             with _losing():
                 if pending is not None:
                     pending.wait()
-                parts = flat.div_(self.size).split([tensor.numel() for tensor in tensors])
+                parts = torch.split(flat.div_(self.size), [tensor.numel() for tensor in tensors])
                 for tensor, part in zip(tensors, parts, strict=True):
                     tensor.copy_(part.view(tensor.shape))
 

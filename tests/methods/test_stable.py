@@ -244,3 +244,14 @@ def test_every_networks_gradients_are_shared_before_its_weights_move() -> None:
     stable.step(*patches(), 0)
     assert sum(begun) == len(before)
     assert all(map(torch.equal, before, weights(stable))), "zero gradients move nothing"
+
+
+@pytest.mark.parametrize(("norm", "count"), [("none", 0), ("batch", 2), ("instance", 2)])
+def test_statistics_are_the_running_ones_of_every_norm(norm: str, count: int) -> None:
+    network = NetworkSettings.model_validate({"widths": (4, 8), "features": 2, "norm": norm})
+    stable = method(network=network)
+    before = [statistic.clone() for statistic in stable.statistics]
+    stable.step(*patches(), 0)
+    blocks = 3 * 2 * 4  # of two convolutions, in four networks
+    assert len(before) == count * blocks
+    assert not any(map(torch.equal, before, stable.statistics))
