@@ -1,0 +1,53 @@
+"""What the benchmarks translate: planes like stained tissue, models with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import zoom
+
+from stable_tiles.axes import Axes
+from stable_tiles.domain import Domain
+from stable_tiles.image.layout import plan_layout
+from stable_tiles.image.ngff import RGB_COLORS, Channel
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import create_store
+from stable_tiles.intensity import Normalizer
+from stable_tiles.model import Model
+from stable_tiles.networks.translator import Translator
+from stable_tiles.settings import NetworkSettings, Normalization
+
+NAMES = ("red", "green", "blue")
+
+
+def make_model(folder: Path, widths: tuple[int, ...], norm: str) -> None:
+    """Save a model of colour to colour, 8 bits, with random weights and norm statistics."""
+    torch.manual_seed(0)
+    settings = NetworkSettings(widths=widths, features=3, norm=norm)
+    network = Translator(3, 3, settings)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    whole = Normalizer((0.0,), (255.0,))
+    ranged = Normalization(kind="range", low=0, high=255)
+    domains = {name: Domain(3, NAMES, "uint8", whole, ranged, RGB_COLORS) for name in "ab"}
+    Model(network, settings, domains, {}).save(folder)
+
+
+def make_store(path: Path, size: int) -> None:
+    """Write a colour plane of structures of 64 pixels and noise, region by region."""
+    layout = plan_layout((1, 3, 1, size, size), 1, rgb=True)
+    channels = tuple(Channel(*pair) for pair in zip(NAMES, RGB_COLORS, strict=True))
+    spec = ImageSpec(Axes.named("cyx"), layout, "uint8", channels)
+    writer = create_store(path, spec, {})
+    rng = np.random.default_rng(0)
+    for region in layout.regions():
+        height, width = region.shape[2:]
+        coarse = rng.random((3, height // 64 + 2, width // 64 + 2), np.float32)
+        smooth = zoom(coarse, (1, 64, 64), order=1)[:, :height, :width]
+        pixels = smooth * 200 + 20 + rng.normal(0, 3, smooth.shape).astype(np.float32)
+        writer.write(region, pixels.clip(0, 255).astype(np.uint8)[None, :, None])
+    writer.seal(path, {"kind": "source"})
