@@ -195,13 +195,24 @@ class _Pass(NamedTuple):
 
     @classmethod
     def of(cls, generator: Translator, a: Tensor, b: Tensor, symmetry: int) -> _Pass:
+        """Call every network when its input is there.
+
+        Without norms a patch does not depend on its batch: the cycle of B then
+        starts late, so that E_B and D_A are called once for both cycles.
+        """
         size_a, size_b = (a.shape[2], a.shape[3]), (b.shape[2], b.shape[3])
-        feature_a, feature_b = generator.encode(a, "a"), generator.encode(b, "b")
+        feature_a = generator.encode(a, "a")
         fake_b = generator.decode(feature_a, "b", size_a)
-        fake_a = generator.decode(feature_b, "a", size_b)
-        again_a = generator.encode(turn(fake_b, symmetry), "b")
+        turned_b = turn(fake_b, symmetry)
+        if generator.settings.norm == "none" and turned_b.shape == b.shape:
+            both = generator.encode(torch.cat([b, turned_b]), "b")
+            feature_b, again_a = both.chunk(2)
+            fake_a, back_a = generator.decode(both, "a", size_a).chunk(2)
+        else:
+            feature_b, again_a = generator.encode(b, "b"), generator.encode(turned_b, "b")
+            fake_a = generator.decode(feature_b, "a", size_b)
+            back_a = generator.decode(again_a, "a", size_a)
         again_b = generator.encode(turn(fake_a, symmetry), "a")
-        back_a = generator.decode(again_a, "a", size_a)
         back_b = generator.decode(again_b, "b", size_b)
         return cls(
             fake_a,

@@ -134,11 +134,16 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _transposed(x: Tensor) -> Tensor:
-    """The matrices (n, i, j) as (n, j, i), one by one: torch transposes single ones in blocks."""
-    transposed = torch.empty(len(x), x.shape[2], x.shape[1], device=x.device)
-    for result, matrix in zip(transposed, x, strict=True):
-        result.copy_(matrix.t())
-    return transposed
+    """The matrices (n, i, j) as (n, j, i).
+
+    Shuffling the channels of an image of one pixel is the same, and on CPUs
+    several times as fast: it moves blocks of 16 x 16 in registers.
+    """
+    if x.device.type != "cpu":
+        return x.transpose(1, 2).contiguous()
+    n, i, j = x.shape
+    pixel = x.contiguous().as_strided((n, i * j, 1, 1), (i * j, 1, i * j, i * j))
+    return torch.native_channel_shuffle(pixel, i).as_strided((n, j, i), (i * j, i, 1))
 
 
 def _pairs(grid: Tensor) -> Tensor:
