@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stable_tiles.errors import WorkFailed, first_line
+from stable_tiles.image.direct import direct_reader
 from stable_tiles.image.store import Image, Level
 from stable_tiles.image.verify import refill
 from stable_tiles.region import Region
@@ -42,6 +43,7 @@ class BlockReader:
         self._channels = channels
         array = image.levels[level].array
         self.chunk: tuple[int, int] = array.chunks[-2], array.chunks[-1]
+        self._direct = direct_reader(array)
         self._fill = 0 if array.fill_value is None else array.fill_value
         self._complete = "version" in image.attributes
 
@@ -66,7 +68,9 @@ class BlockReader:
             NaN or infinite; names the store and the position.
         """
         try:
-            pixels = self._pixels(self._image, plane, window)
+            pixels = self._read_direct(plane, window)
+            if pixels is None:
+                pixels = self._pixels(self._image, plane, window)
         except WorkFailed as error:
             raise self._broken(plane, window, error) from error
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
@@ -86,6 +90,18 @@ class BlockReader:
         levels = list(self._image.levels)
         levels[self._level] = Level(array, level.shape)
         return replace(self._image, levels=tuple(levels))
+
+    def _read_direct(self, plane: Plane, window: Region) -> Pixels | None:
+        """The pixels, where no more than decoding is needed to have them."""
+        count = self._image.shape[1]
+        wanted = list(range(count) if self._channels is None else self._channels)
+        run = slice(wanted[0], wanted[-1] + 1)
+        if self._direct is None or wanted != list(range(run.start, run.stop)):
+            return None
+        t, z = plane
+        index = (slice(t, t + 1), run, slice(z, z + 1), *window.slices)
+        pixels = self._direct.read(self._image.axes.project(index))
+        return None if pixels is None else pixels.reshape(len(wanted), *window.shape)
 
     def _pixels(self, image: Image, plane: Plane, window: Region) -> Pixels:
         t, z = plane
