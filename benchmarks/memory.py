@@ -1,53 +1,118 @@
-"""Peak memory of `translate` on planes of growing size, at the same tile.
+"""Peak memory of `translate` on planes of growing size, and with a slow store.
 
-    python benchmarks/memory.py --sizes 4096 16384 --tile 1024
+    python benchmarks/memory.py --sizes 8192 65536
+    python benchmarks/memory.py --sizes 4096 --delay 0.05
 
-Random weights, one worker process on the CPU.  Prints one
-JSON document: for each size the peak resident memory of the largest process
-and the speed, and the ratio of the peaks of the last and the first size.
+The source costs no disk: its chunks are missing and read as one value, and what
+becomes of it compresses to almost nothing.  The network is tiny (random weights),
+the tile is the same for all sizes.  `--delay` makes every access to a chunk wait
+that many seconds, which a bounded pipeline must not answer with memory.  Prints
+one JSON document: for each size and number of workers the sum and the largest of
+the peaks of all processes, and the ratio of the last size to the first.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-import subprocess
-import sys
+import multiprocessing
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from exact import make_model, make_store
+import torch
+import zarr
+from scenes import NAMES
+from zarr.storage import LocalStore
+
+from stable_tiles.axes import Axes
+from stable_tiles.domain import Domain
+from stable_tiles.image.layout import plan_layout
+from stable_tiles.image.ngff import RGB_COLORS, Channel, Multiscale, describe
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.intensity import Normalizer
+from stable_tiles.model import Model
+from stable_tiles.networks.translator import Translator
+from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.translate.options import Hardware, TranslateOptions
+from stable_tiles.translate.verb import translate
 
 
-def translated(folder: Path, size: int, tile: int) -> dict[str, float]:
-    """Translate a plane in a process of its own; its receipt."""
-    make_store(folder / "a.zarr", size)
-    command = [Path(sys.executable).with_name("stable-tiles"), "translate", folder / "a.zarr"]
-    command += [folder / "b.zarr", "--model", folder / "run", "--gpus", "0", "--tile", str(tile)]
-    done = subprocess.run(
-        [*command, "--json", "--quiet"], capture_output=True, text=True, check=True
-    )
-    receipt = json.loads(done.stdout)
-    kept = ("peak_rss_bytes", "memory_bytes", "megapixels_per_second", "redundancy", "seconds")
-    return {"size": size, **{name: receipt[name] for name in kept}}
+def make_sparse_store(path: Path, size: int) -> None:
+    """A colour plane without a single chunk."""
+    layout = plan_layout((1, 3, 1, size, size), 1, rgb=True, levels=1)
+    channels = tuple(Channel(*pair) for pair in zip(NAMES, RGB_COLORS, strict=True))
+    spec = ImageSpec(Axes.named("cyx"), layout, "uint8", channels)
+    group = zarr.open_group(path, mode="w")
+    level = layout.levels[0]
+    project = spec.axes.project
+    group.create_array(
+        "0", shape=project(level.shape), chunks=project(level.chunks),
+        shards=project(level.shards or level.chunks), dtype="uint8", fill_value=100,
+        dimension_names=list(spec.axes.names),
+    )  # fmt: skip
+    image = Multiscale("0.5", spec.axes, ("0",), (), channels, False)
+    window = {"min": 0.0, "max": 255.0, "start": 0.0, "end": 255.0}
+    group.attrs.put(describe(image, "sparse", [window] * 3))
+
+
+def make_tiny_model(folder: Path, widths: tuple[int, ...]) -> None:
+    """A network as cheap as they come, so that the largest plane takes minutes."""
+    torch.manual_seed(0)
+    settings = NetworkSettings(widths=widths, features=1, norm="none", upsampling="bilinear")
+    whole = Normalizer((0.0,), (255.0,))
+    ranged = Normalization(kind="range", low=0, high=255)
+    domains = {name: Domain(3, NAMES, "uint8", whole, ranged, RGB_COLORS) for name in "ab"}
+    Model(Translator(3, 3, settings), settings, domains, {}).save(folder)
+
+
+def make_slow(delay_s: float) -> None:
+    """Let every access to a chunk of a local store wait."""
+    for name in ("get", "set"):
+        plain = getattr(LocalStore, name)
+
+        async def slow(store: Any, key: str, *rest: Any, _plain: Any = plain, **named: Any) -> Any:
+            if "/c/" in key:
+                await asyncio.sleep(delay_s)
+            return await _plain(store, key, *rest, **named)
+
+        setattr(LocalStore, name, slow)
+
+
+def measured(folder: Path, size: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """Translate one plane; in a process of its own, whose peak is then that of this plane."""
+    if asked.delay:
+        make_slow(asked.delay)
+    hardware = Hardware(gpus=0, workers=asked.workers)
+    options = TranslateOptions(model=folder / "run", tile=asked.tile, hardware=hardware)
+    report = translate(folder / f"{size}.zarr", folder / f"{size}.out.zarr", options)
+    kept = ("peak_rss_bytes", "memory_bytes", "seconds", "megapixels_per_second", "regions")
+    return {"size": size, "delay": asked.delay, **{name: getattr(report, name) for name in kept}}
 
 
 def main() -> None:
     """Measure each size and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 16384])
+    parser = argparse.ArgumentParser(description="Peak memory of translate.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[8192, 65536])
     parser.add_argument("--tile", type=int, default=1024)
-    parser.add_argument("--widths", default="8,16,32")
+    parser.add_argument("--widths", default="2,2")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds for each chunk")
     asked = parser.parse_args()
     rows = []
+    context = multiprocessing.get_context("spawn")
     for size in asked.sizes:
         with tempfile.TemporaryDirectory() as name:
-            make_model(Path(name) / "run", tuple(map(int, asked.widths.split(","))), "none")
-            rows.append(translated(Path(name), size, asked.tile))
+            folder = Path(name)
+            make_tiny_model(folder / "run", tuple(map(int, asked.widths.split(","))))
+            make_sparse_store(folder / f"{size}.zarr", size)
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                rows.append(pool.submit(measured, folder, size, asked).result())
     ratio = rows[-1]["peak_rss_bytes"] / rows[0]["peak_rss_bytes"]
-    print(
-        json.dumps({"widths": asked.widths, "tile": asked.tile, "rows": rows, "peak_ratio": ratio})
-    )
+    kept = ("widths", "tile", "workers", "delay")
+    print(json.dumps({**{k: getattr(asked, k) for k in kept}, "rows": rows, "peak_ratio": ratio}))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from hashlib import sha256
+from math import prod
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import psutil
 
 
@@ -28,6 +33,9 @@ def process_name() -> str:
     """A name for this process that tells nothing of the machine."""
     return sha256(f"{platform.node()} {os.getpid()}".encode()).hexdigest()[:12]
 
+
+_OWN_BYTES = 1 << 22
+"""Arrays from this size on get memory of their own."""
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 """Parameters of glibc's ``mallopt``."""
@@ -49,6 +57,38 @@ def keep_freed_memory() -> None:
             (_ARENA_MAX, 1),
         ):
             mallopt(parameter, value)
+
+
+def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array whose memory returns to the operating system with it, whatever is kept.
+
+    For what is as large as a region and lives as long: among the tiles' memory
+    it would leave holes that no tile fits into.
+    """
+    count = prod(shape)
+    size = count * np.dtype(dtype).itemsize
+    if size < _OWN_BYTES:
+        return np.empty(shape, dtype)
+    return np.frombuffer(mmap.mmap(-1, size), dtype, count).reshape(shape)
+
+
+class Allowance:
+    """Memory that this process may take, kept free memory included.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        Resident memory from which on what is free is returned.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self._process = psutil.Process()
+
+    def keep(self) -> None:
+        """Return what is free to the operating system if this process takes too much."""
+        if self._process.memory_info().rss > self.limit_bytes:
+            give_back_memory()
 
 
 def give_back_memory() -> None:

@@ -14,6 +14,7 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
 from stable_tiles.tiling.plan import Plan, plan_regions
+from stable_tiles.translate.cost import PROCESS_BYTES, worker_bytes
 from stable_tiles.translate.cut import Sizes, choose_tilings, survey_tiling
 from stable_tiles.translate.find import find_run, find_target
 from stable_tiles.translate.fit import fit_intensity
@@ -31,8 +32,8 @@ BATCH_PIXELS = {"cpu": 2**18, "mps": 2**20, "cuda": 2**22}
 LANE_BYTES = 3 * 2**30
 """Memory that forward passes side by side may take on a CPU."""
 
-PROCESS_BYTES = 450 * 2**20
-"""Memory of a process that has loaded PyTorch and Zarr."""
+LANE_PASSES = 4
+"""Forward passes from which on a CPU two side by side are faster than one with all threads."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +69,7 @@ class Work:
     @property
     def memory_bytes(self) -> int:
         """Predicted peak memory of all processes together, bytes."""
-        region, spec = self.plan.largest_region, self.job.spec
-        written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
-        box = self.job.cut.reads(region).size
-        reads = box * self.image.dtype.itemsize * self.image.shape[1]
-        if self.job.cut.first:
-            reads += box * 4 * self.model.settings.features
-        planes = region.shape[0] * region.shape[1]
-        tile = self.job.cut.largest_tile(region)
-        if self.job.survey:
-            height, width = self.job.survey.grid.largest
-            tile = max(tile, height * width)
-        batch = min(planes, max(1, self.job.forward.batch_pixels // tile))
-        bytes_each = 64 if self.resources.gpus else bytes_per_pixel(self.model.settings)
-        network = tile * batch * bytes_each * self.job.forward.lanes
-        worker = PROCESS_BYTES + 2 * (reads + 2 * written) + network
+        worker = worker_bytes(self.job, self.image, self.model.settings)
         workers = self.resources.workers
         return workers * worker + PROCESS_BYTES if workers else worker
 
@@ -151,7 +138,7 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
         digest=model.digest,
         direction=options.direction,
         intensity=intensity,
-        forward=_forward(norm, options, resources, _largest_pass(model, plan)),
+        forward=_forward(norm, options, resources, two=_two_fit(model, plan)),
         norm=norm,
         survey=plan_survey(model, options, norm, sizes.plane, whole),
     )
@@ -161,13 +148,8 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     return work
 
 
-def _largest_pass(model: Model, plan: Plan) -> int:
-    """Memory of the largest forward pass of one plane, float32, bytes."""
-    return plan.cut.largest_tile(plan.largest_region) * bytes_per_pixel(model.settings)
-
-
 def _forward(
-    norm: Policy, options: TranslateOptions, resources: Resources, largest_pass: int
+    norm: Policy, options: TranslateOptions, resources: Resources, *, two: bool
 ) -> Forward:
     return Forward(
         device=resources.device,
@@ -175,22 +157,28 @@ def _forward(
         compile=options.compile,
         batch_pixels=BATCH_PIXELS[resources.device],
         threads=resources.threads,
-        lanes=_lanes(norm, options, resources, largest_pass),
+        lanes=_lanes(norm, options, resources, two=two),
         frozen=norm == "frozen",
     )
 
 
-def _lanes(norm: Policy, options: TranslateOptions, resources: Resources, largest_pass: int) -> int:
+def _lanes(norm: Policy, options: TranslateOptions, resources: Resources, *, two: bool) -> int:
     """Two, so that one tile's network hides what the other needs besides.
 
-    A compiler, and norms that are told where a tile lies, serve one at a time;
-    on CPUs both must fit.
+    A compiler, and norms that are told where a tile lies, serve one at a time.
     """
     if options.compile or norm in {"exact", "dense"} or resources.device == "mps":
         return 1
-    if resources.device == "cpu" and (resources.threads == 1 or 2 * largest_pass > LANE_BYTES):
+    if resources.device == "cpu" and (resources.threads == 1 or not two):
         return 1
     return 2
+
+
+def _two_fit(model: Model, plan: Plan) -> bool:
+    """Whether two forward passes fit into memory side by side, and there are enough for two."""
+    tile = plan.cut.largest_tile(plan.largest_region)
+    passes = plan.tiles * min(1.0, tile / BATCH_PIXELS["cpu"])
+    return passes >= LANE_PASSES and 2 * tile * bytes_per_pixel(model.settings) <= LANE_BYTES
 
 
 def _absolute(path: str) -> str:

@@ -13,14 +13,14 @@ from itertools import product
 from math import prod
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
 from stable_tiles.tiling.plan import Cut
+from stable_tiles.translate.memory import empty
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 128 * 2**20
 """Memory for decoded chunks that further regions need."""
 
 Cell = tuple[int, int, int, int]
@@ -72,7 +72,7 @@ class Reader:
             return self._pixels(box)
         t, z, y, x = box.shape
         channels = self._image.shape[1] if self._channels is None else len(self._channels)
-        block = np.empty((t, channels, z, y, x), self._image.dtype)
+        block = empty((t, channels, z, y, x), self._image.dtype)
         if own is not None:
             _put(block, box, self._pixels(own), own)
         for run in self._runs(box, own):

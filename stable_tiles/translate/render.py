@@ -19,6 +19,7 @@ from torch import Tensor
 
 from stable_tiles.region import Region
 from stable_tiles.tiling.grid import Tile, TileGrid
+from stable_tiles.translate.memory import empty
 from stable_tiles.translate.pixels import Intensity
 
 Network = Callable[[Tensor, Region], Tensor]
@@ -182,10 +183,10 @@ class Renderer:
         shape = (len(sheet.planes), *target.shape)
         # Channels last for the maps between two passes, as networks make and take them.
         if self.intensity.dtype == "float32" and self.channels > 1:
-            pixels = np.empty((*shape, self.channels), np.float32).transpose(0, 3, 1, 2)
+            pixels = empty((*shape, self.channels), np.float32).transpose(0, 3, 1, 2)
         else:
-            pixels = np.empty((shape[0], self.channels, *shape[1:]), self.intensity.dtype)
-        errors = np.empty((shape[0], self.errors, *shape[1:]), np.float32)
+            pixels = empty((shape[0], self.channels, *shape[1:]), self.intensity.dtype)
+        errors = empty((shape[0], self.errors, *shape[1:]), np.float32)
         return Canvas(pixels, errors, 0)
 
 

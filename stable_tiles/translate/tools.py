@@ -15,10 +15,11 @@ from stable_tiles.errors import ModelError
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, partial_folder
 from stable_tiles.model import load_model
+from stable_tiles.translate.cost import worker_bytes
 from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.job import STORE, Job
 from stable_tiles.translate.lanes import Lanes
-from stable_tiles.translate.memory import give_back_memory
+from stable_tiles.translate.memory import Allowance, give_back_memory
 from stable_tiles.translate.reader import Reader
 
 DEPTH = 3
@@ -57,6 +58,8 @@ class Tools:
         Threads that run it.
     stages : Stages
         How many regions may be where.
+    allowance : Allowance
+        Memory that this process may take.
     threads_before : int
         Threads that PyTorch had in this process before.
     """
@@ -68,6 +71,7 @@ class Tools:
     tiles: TileNetwork
     lanes: Lanes
     stages: Stages
+    allowance: Allowance
     threads_before: int
 
     def close(self) -> None:
@@ -144,6 +148,7 @@ def _open(job: Job) -> Tools:
         TileNetwork(model, job.direction, job.forward),
         Lanes(lanes, each),
         Stages(),
+        Allowance(worker_bytes(job, image, model.settings)),
         before,
     )
 

@@ -1,0 +1,47 @@
+"""Cost: the memory that a worker of a translation takes, told before it works."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stable_tiles.image.store import Image
+from stable_tiles.region import Region
+from stable_tiles.settings import NetworkSettings
+from stable_tiles.translate.forward import bytes_per_pixel
+from stable_tiles.translate.job import Job
+from stable_tiles.translate.reader import CACHE_BYTES
+
+PROCESS_BYTES = 450 * 2**20
+"""Memory of a process that has loaded PyTorch and Zarr."""
+
+_GPU_BYTES = 64
+"""Memory beside a GPU for each pixel of a forward pass."""
+
+
+def worker_bytes(job: Job, image: Image, settings: NetworkSettings) -> int:
+    """Predicted peak memory of one worker, bytes.
+
+    Two regions are read, in the network or written at a time, each with its
+    pixels, its feature maps where there are two passes, and a copy of what is
+    encoded.
+    """
+    region = max(job.spec.layout.regions(), key=lambda one: job.cut.reads(one).size)
+    spec, box = job.spec, job.cut.reads(region).size
+    written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
+    reads = box * image.dtype.itemsize * image.shape[1]
+    kept = min(CACHE_BYTES, image.levels[0].array.nbytes)
+    if job.cut.first:
+        reads += box * 4 * settings.features
+    network = _pass_pixels(job, region) * job.forward.lanes
+    network *= bytes_per_pixel(settings) if job.forward.device == "cpu" else _GPU_BYTES
+    return PROCESS_BYTES + 2 * (reads + 2 * written) + kept + network
+
+
+def _pass_pixels(job: Job, region: Region) -> int:
+    """Pixels of the largest forward pass, over all planes of its batch."""
+    tile = job.cut.largest_tile(region)
+    if job.survey:
+        height, width = job.survey.grid.largest
+        tile = max(tile, height * width)
+    planes = region.shape[0] * region.shape[1]
+    return tile * min(planes, max(1, job.forward.batch_pixels // tile))
