@@ -95,9 +95,10 @@ def train(
 ) -> None:
     """Train a model that translates images of domain A (source) into domain B (target).
 
-    CONFIG is a YAML file or the name of a shipped config: calcium, dapi, he,
-    mri, penicillium, planaria, smoke.  Patches are streamed from the stores,
-    each given as a path or URL; repeat --source and --target for more.
+    CONFIG is a YAML file or the name of a shipped config: calcium,
+    calcium_robust, dapi, he, mri, penicillium, planaria, smoke.  Patches are
+    streamed from the stores, each given as a path or URL; repeat --source and
+    --target for more.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         from stable_tiles.errors import InputError

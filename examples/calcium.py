@@ -3,7 +3,7 @@
     python examples/calcium.py OUT --seeds 1 2 3
 
 For each seed: simulates four images of either domain and a test scene, trains
-the config `smoke` on the unpaired images, translates the test scene and matches
+the config `calcium_robust` on the unpaired images, translates the test scene and matches
 its nuclei with the true ones.  Prints one JSON document and draws OUT/SEED.png
 (input, translation, truth) and OUT/curves.png (losses).  The time of training
 is in the document: it depends on the machine.
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--config", default="smoke")
+    parser.add_argument("--config", default="calcium_robust")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     asked = parser.parse_args()
     asked.out.mkdir(parents=True)
