@@ -12,6 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 
+_STRIP_PIXELS = 1 << 16
+"""Pixels averaged at a time."""
+
+
 def halve(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The next coarser level of a block: the mean of 2 x 2 pixels in the block's own dtype.
 
@@ -27,25 +31,21 @@ def halve(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
         pixels that exist.
     """
     padded = _even(block)
-    parts = (
-        padded[..., 0::2, 0::2],
-        padded[..., 0::2, 1::2],
-        padded[..., 1::2, 0::2],
-        padded[..., 1::2, 1::2],
-    )
-    kind = block.dtype.kind
+    kind, size = block.dtype.kind, block.dtype.itemsize
     if kind == "f":
-        total = parts[0].astype(_wider(block.dtype))
-        for part in parts[1:]:
-            total += part
-        return (total * 0.25).astype(block.dtype)
-    wide = np.int32 if block.dtype.itemsize <= 2 else np.int64
-    if block.dtype.itemsize == 8:
-        return np.rint(np.mean(np.stack(parts), axis=0, dtype=np.float64)).astype(block.dtype)
-    total = parts[0].astype(wide)
-    for part in parts[1:]:
-        total += part
-    return _quarter_half_even(total).astype(block.dtype)
+        return (_sum(padded, _wider(block.dtype)) * 0.25).astype(block.dtype)
+    if kind == "b":
+        return _quarter_half_even(_sum(padded, np.int32)).astype(block.dtype)
+    if size == 8:
+        parts = np.stack(_quarters(padded))
+        return np.rint(np.mean(parts, axis=0, dtype=np.float64)).astype(block.dtype)
+    if size == 4:
+        return _quarter_half_even(_sum(padded, np.int64)).astype(block.dtype)
+    if kind == "u":
+        return _halve_small(padded)
+    # Moved by an even number, signed values round as unsigned ones.
+    unsigned, middle = np.dtype(f"u{size}"), 1 << (8 * size - 1)
+    return (_halve_small(padded.view(unsigned) ^ unsigned.type(middle)) ^ middle).view(block.dtype)
 
 
 def nearest(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -65,9 +65,45 @@ def _wider(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     return np.float32 if dtype.itemsize == 2 else np.float64
 
 
+def _quarters(padded: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return [padded[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
+
+
+def _sum(padded: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    first, *others = _quarters(padded)
+    total = first.astype(dtype)
+    for part in others:
+        total += part
+    return total
+
+
+def _halve_small(padded: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The mean of 2 x 2 unsigned integers of 8 or 16 bits, several times as fast as by slices.
+
+    Rows are added pairwise; a pair of columns is then read as one number of
+    twice the bits, whose halves are added.  Strips of rows stay in the cache.
+    """
+    bits = 16 * padded.dtype.itemsize
+    wide, pair = np.dtype(f"u{bits // 8}"), np.dtype(f"u{bits // 4}")
+    *others, height, width = padded.shape
+    result = np.empty((*others, height // 2, width // 2), padded.dtype)
+    rows = max(1, _STRIP_PIXELS // width)
+    for index in np.ndindex(*others):
+        for top in range(0, height // 2, rows):
+            strip = padded[index][2 * top : 2 * (top + rows)]
+            columns = strip[0::2].astype(wide)
+            columns += strip[1::2]
+            total = columns.view(pair)
+            total = (total & pair.type((1 << bits) - 1)) + (total >> pair.type(bits))
+            result[index][top : top + rows] = _quarter_half_even(total)
+    return result
+
+
 def _quarter_half_even(total: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Sums of four divided by four, ties to the even quotient, without leaving integers."""
-    quotient = total >> 2
-    remainder = total & 3
-    quotient += (remainder == 3) | ((remainder == 2) & ((quotient & 1) == 1))
-    return quotient
+    odd = total >> 2
+    odd &= 1
+    odd += 1
+    odd += total
+    odd >>= 2
+    return odd
