@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 _STRIP_PIXELS = 1 << 16
 """Pixels averaged at a time."""
 
