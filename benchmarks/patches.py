@@ -13,6 +13,7 @@ tensorstore  the same with tensorstore
 ours         `Patches.batch`
 ours ahead   the same made ahead of time by two loader threads
 decoding     the blocks that ours touches, read through zarr and dropped
+reading      the same blocks, read as ours reads them and dropped
 
 Peers that are not installed are left out: pip install tensorstore zarrs.
 Prints one JSON document a store, then a table.
@@ -45,7 +46,8 @@ from stable_tiles.region import Region
 from stable_tiles.settings import DataSettings, Normalization
 from stable_tiles.train.loader import ahead
 from stable_tiles.train.patches import Patches
-from stable_tiles.train.schedule import orient
+from stable_tiles.train.reader import BlockReader
+from stable_tiles.train.schedule import Block, orient
 
 Batch = Callable[[int], Any]
 
@@ -204,9 +206,31 @@ def ours(patches: Patches, workers: int, name: str, peak: list[int]) -> Contende
     return Contender(name, batches)
 
 
-def decoding(image: Image, patches: Patches) -> tuple[Contender, list[int]]:
+def zarr_blocks(image: Image) -> Callable[[Block], np.ndarray]:
+    """What reads blocks by Zarr."""
+    array = image.levels[0].array
+
+    def read(block: Block) -> np.ndarray:
+        t, z = divmod(block.plane, image.shape[2])
+        y, x = Region(block.start, block.stop).slices
+        return np.asarray(array[t : t + 1, :, z : z + 1, y, x])
+
+    return read
+
+
+def direct_blocks(image: Image) -> Callable[[Block], np.ndarray]:
+    """What reads blocks as ours does."""
+    reader = BlockReader(image, 0)
+    return lambda block: reader.read(
+        divmod(block.plane, image.shape[2]), Region(block.start, block.stop)
+    )
+
+
+def decoding(
+    name: str, read: Callable[[Block], np.ndarray], patches: Patches
+) -> tuple[Contender, list[int]]:
     """The blocks of our patches, each read once; counts them and their bytes."""
-    array, seen, counted = image.levels[0].array, set(), [0, 0]
+    seen, counted = set(), [0, 0]
     batch = patches.batch_size
 
     def batches(first: int, count: int) -> Iterator[Any]:
@@ -215,14 +239,12 @@ def decoding(image: Image, patches: Patches) -> tuple[Contender, list[int]]:
             if block in seen:
                 continue
             seen.add(block)
-            t, z = divmod(block.plane, image.shape[2])
-            y, x = Region(block.start, block.stop).slices
-            pixels = np.asarray(array[t : t + 1, :, z : z + 1, y, x])
+            pixels = read(block)
             counted[0] += 1
             counted[1] += pixels.nbytes
             yield pixels
 
-    return Contender("decoding", batches), counted
+    return Contender(name, batches), counted
 
 
 def compare(path: Path, task: Task, asked: argparse.Namespace) -> dict[str, Any]:
@@ -236,13 +258,15 @@ def compare(path: Path, task: Task, asked: argparse.Namespace) -> dict[str, Any]
     )
     peak = [0]
     alone, threads = (Patches([image], data, (0, i)) for i in range(2))
-    decoder, counted = decoding(image, Patches([image], data, (0, 0)))
+    decoder, counted = decoding("decoding", zarr_blocks(image), alone)
+    direct, _ = decoding("reading", direct_blocks(image), alone)
     contenders = [
         single_reads("plain", zarr_reader(image), task, asked.batch),
         *peers(image, task, asked.batch),
         ours(alone, 0, "ours", peak),
         ours(threads, 2, "ours ahead", peak),
         decoder,
+        direct,
     ]
     count = max(1, asked.patches // asked.batch)
     for contender in contenders:
@@ -272,12 +296,13 @@ def compare(path: Path, task: Task, asked: argparse.Namespace) -> dict[str, Any]
 def ratios(rates: dict[str, dict[str, float]], key: str) -> dict[str, float]:
     """Ours by the others."""
     mine = rates["ours"][key]
-    known = {"plain", "ours", "ours ahead", "decoding"}
+    known = {"plain", "ours", "ours ahead", "decoding", "reading"}
     others = [rate[key] for name, rate in rates.items() if name not in known]
     found = {"ours_by_plain": mine / rates["plain"][key]}
     if others:
         found["ours_by_best_peer"] = mine / max(others)
     found["ours_by_decoding"] = mine / rates["decoding"][key]
+    found["ours_by_reading"] = mine / rates["reading"][key]
     return {name: round(value, 2) for name, value in found.items()}
 
 
@@ -317,7 +342,7 @@ def main() -> None:
                 results.append(compare(path, task, asked))
                 print(json.dumps(results[-1]), flush=True)
     for result in results:
-        names = ("ours_by_plain", "ours_by_best_peer", "ours_by_decoding")
+        names = ("ours_by_plain", "ours_by_best_peer", "ours_by_decoding", "ours_by_reading")
         figures = [result["patches_per_cpu_second"].get(name, "-") for name in names]
         print(f"{result['store']:45} by CPU second: {figures}  reuse {result['reuse']}")
 
