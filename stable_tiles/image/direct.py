@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from itertools import product
 from math import prod
 from pathlib import Path
 from threading import local
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import google_crc32c
 import imagecodecs
@@ -38,6 +39,9 @@ _KEPT_BYTES = 2**23
 """Largest scratch that a thread keeps."""
 
 _thread = local()
+
+# Takes and gives arrays too, which its stubs do not say.
+_decompress: Any = imagecodecs.zstd_decode
 
 
 class _NotHere(Exception):
@@ -99,7 +103,7 @@ class DirectReader:
         return made
 
     def _chunks(
-        self, stream: BinaryIO, file: tuple[int, ...], start: Sequence[int], stop: Sequence[int]
+        self, stream: FileIO, file: tuple[int, ...], start: Sequence[int], stop: Sequence[int]
     ) -> Iterator[tuple[tuple[int, ...], npt.NDArray[Any]]]:
         """The chunks of a file that the window ``start..stop`` touches, and their places."""
         if self.shards is None:
@@ -118,18 +122,18 @@ class DirectReader:
             stream.seek(offset)
             yield cell, self._decode(stream, length)
 
-    def _decode(self, stream: BinaryIO, length: int) -> npt.NDArray[Any]:
+    def _decode(self, stream: FileIO, length: int) -> npt.NDArray[Any]:
         """The chunk of so many bytes from here on, until the next one of this thread is read."""
         if length > os.fstat(stream.fileno()).st_size:
             raise _NotHere
         stored = _scratch("stored", length)
-        if stream.readinto(memoryview(stored)) != length:
+        if stream.readinto(stored.data) != length:
             raise _NotHere
         pixels = stored
         if self.compressed:
             room = _scratch("pixels", prod(self.chunks) * self.dtype.itemsize)
             # Cut to what was decoded; a checksum in the frame is compared.
-            pixels = imagecodecs.zstd_decode(stored, out=room)
+            pixels = _decompress(stored, out=room)
         return pixels.view(self.dtype).reshape(self.chunks)
 
 
@@ -195,7 +199,7 @@ def _common_index(codec: ShardingCodec) -> bool:
     )
 
 
-def _shard_index(stream: BinaryIO, counts: Sequence[int]) -> npt.NDArray[np.uint64]:
+def _shard_index(stream: FileIO, counts: Sequence[int]) -> npt.NDArray[np.uint64]:
     """Offset and length of every chunk of a shard: (*counts, 2)."""
     size = 16 * prod(counts) + _CRC_BYTES
     stream.seek(-size, 2)
