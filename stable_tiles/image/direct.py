@@ -98,7 +98,7 @@ class DirectReader:
                     for cell, chunk in self._chunks(stream, file, start, stop):
                         source, target = _overlap(cell, self.chunks, start, stop)
                         made[target] = chunk[source]
-        except (OSError, RuntimeError, ValueError, _NotHere):
+        except (OSError, OverflowError, RuntimeError, ValueError, _NotHere):
             return None
         return made
 
