@@ -7,12 +7,13 @@ flight at a time, so that a plan of any size costs the scheduler nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, Protocol, TypeVar
 
 from stable_tiles.errors import first_line
@@ -63,7 +64,7 @@ def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
     from stable_tiles.translate.cluster import connected
 
     with connected(hardware, resources) as client:
-        yield partial(_stream, client)
+        yield partial(_stream, client, not (hardware.scheduler or hardware.slurm))
 
 
 def _alone(
@@ -89,17 +90,56 @@ def _alone(
         pool.shutdown(cancel_futures=True)
 
 
+class Shares:
+    """Regions handed out so that those of one worker lie next to each other.
+
+    Neighbours read the same chunks, which a worker keeps.  Who has finished
+    its own share helps another from the end.
+
+    Parameters
+    ----------
+    regions : iterable of Region
+        In the order of work.
+    workers : sequence of str
+        Their addresses.
+    """
+
+    def __init__(self, regions: Iterable[Region], workers: Sequence[str]) -> None:
+        every = list(regions)
+        cuts = [len(every) * k // len(workers) for k in range(len(workers) + 1)]
+        self._left = {
+            worker: deque(every[first:last])
+            for worker, (first, last) in zip(workers, pairwise(cuts), strict=True)
+        }
+
+    def next(self, worker: str) -> Region | None:
+        """What a worker does next; None where nothing is left."""
+        if self._left[worker]:
+            return self._left[worker].popleft()
+        longest = max(self._left.values(), key=len)
+        return longest.pop() if longest else None
+
+
 def _stream(
-    client: Any, task: Task[Outcome], job: Job, regions: Iterable[Region]
+    client: Any, fixed: bool, task: Task[Outcome], job: Job, regions: Iterable[Region]
 ) -> Iterator[Outcome | Failure | None]:
+    """On the workers of a cluster; `fixed` where they are known and stay."""
     from distributed import wait
 
-    waiting = iter(regions)
-    workers = max(1, len(client.scheduler_info()["workers"]))
-    pending: dict[Any, Region] = {}
+    known = list(client.scheduler_info()["workers"])
+    window = dict.fromkeys(known, WINDOW) if fixed and known else {"": WINDOW * max(1, len(known))}
+    shares = Shares(regions, list(window))
+    pending: dict[Any, tuple[Region, str]] = {}
     while True:
-        for region in islice(waiting, WINDOW * workers - len(pending)):
-            pending[client.submit(task, job, region, pure=False)] = region
+        for worker, room in window.items():
+            for _ in range(room):
+                region = shares.next(worker)
+                if region is None:
+                    break
+                where = {"workers": [worker], "allow_other_workers": True} if worker else {}
+                future = client.submit(task, job, region, pure=False, **where)
+                pending[future] = region, worker
+                window[worker] -= 1
         if not pending:
             return
         try:
@@ -110,7 +150,9 @@ def _stream(
             yield None
             continue
         for future in finished:
-            yield _result(future, pending.pop(future))
+            region, worker = pending.pop(future)
+            window[worker] += 1
+            yield _result(future, region)
 
 
 def _result(future: Any, region: Region) -> Any:

@@ -6,14 +6,19 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stable_tiles.errors import InputError
 from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import Ledger
+from stable_tiles.region import Region
 from stable_tiles.translate import cluster
+from stable_tiles.translate.execute import Shares
 from stable_tiles.translate.options import Hardware, StoreOptions
 from stable_tiles.translate.verb import translate
 from tests.translate.scenes import array_files, noise, options, save_image, save_model
@@ -62,6 +67,23 @@ def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen[bytes]
     return process
 
 
+@given(st.integers(1, 5), st.integers(0, 30), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=30)
+def test_every_region_is_handed_out_once_and_neighbours_go_to_one_worker(
+    count: int, total: int, chance: Random
+) -> None:
+    regions = [Region((0, 0, 0, k), (1, 1, 1, k + 1)) for k in range(total)]
+    names = [f"w{k}" for k in range(count)]
+    shares = Shares(regions, names)
+    firsts = [shares.next(name) for name in names]
+    given_out = [region for region in firsts if region]
+    while region := shares.next(chance.choice(names)):
+        given_out.append(region)
+    assert sorted(given_out) == regions
+    if total >= count:
+        assert firsts == [regions[total * k // count] for k in range(count)]
+
+
 def test_two_worker_processes_write_the_same_bytes_as_one_process(folder: Path) -> None:
     chosen = options(
         folder / "run",
@@ -100,19 +122,21 @@ def test_a_killed_translation_resumes_to_the_same_bytes(
     assert array_files(folder / "killed.zarr") == array_files(folder / "whole.zarr")
 
 
-def test_a_translation_on_workers_stops_within_ten_seconds_and_resumes_to_the_same_bytes(
-    folder: Path, processes: list[subprocess.Popen[bytes]]
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_translation_stops_within_ten_seconds_and_resumes_to_the_same_bytes(
+    folder: Path, processes: list[subprocess.Popen[bytes]], workers: int
 ) -> None:
-    process = start(folder, "stopped.zarr", "--workers", "1")
+    target = f"stopped{workers}.zarr"
+    process = start(folder, target, "--workers", str(workers))
     processes.append(process)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    assert workers
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert bool(children) == bool(workers)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 130
     assert process.stderr is not None
     lines = process.stderr.read().decode().splitlines()
     assert lines[-1].startswith("Error: interrupted: ")
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
     chosen = options(
         folder / "run",
@@ -120,9 +144,9 @@ def test_a_translation_on_workers_stops_within_ten_seconds_and_resumes_to_the_sa
         resume=True,
         store=StoreOptions(chunk=64, shard=64),
     )
-    report = translate(folder / "a.zarr", folder / "stopped.zarr", chosen)
+    report = translate(folder / "a.zarr", folder / target, chosen)
     assert report.resumed_regions >= 3
-    assert array_files(folder / "stopped.zarr") == array_files(folder / "whole.zarr")
+    assert array_files(folder / target) == array_files(folder / "whole.zarr")
 
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "none.json"])

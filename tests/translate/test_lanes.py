@@ -43,7 +43,8 @@ def test_items_are_taken_only_a_few_ahead_of_those_handed_back() -> None:
 
 
 def test_the_work_of_the_lowest_rank_comes_first() -> None:
-    lanes, order = Lanes(1), []
+    lanes = Lanes(1)
+    order: list[int] = []
     gate = threading.Event()
 
     def block(_: int) -> None:
