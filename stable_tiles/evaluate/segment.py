@@ -30,6 +30,9 @@ SMALLEST = 0.1
 HALF = 0.5
 """Share of the way from a basin's darkest to its brightest pixel where things end."""
 
+FAINT = 0.25
+"""Share of the way from the background to Otsu's threshold that a seed must reach."""
+
 Plane = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
@@ -53,8 +56,9 @@ class Classical:
     def fit(cls, diameter: float, samples: list[Plane]) -> Classical:
         """The segmentation for an image, judged by some of its planes or parts of them.
 
-        A seed must be brighter than the middle between the background (the
-        10th percentile) and Otsu's threshold of the smoothed samples.
+        A seed must be brighter than a quarter of the way from the background
+        (the 10th percentile) to Otsu's threshold of the smoothed samples: dim
+        things count too.
         """
         smooth = np.concatenate(
             [ndimage.gaussian_filter(sample, COARSE * diameter).ravel() for sample in samples]
@@ -63,7 +67,7 @@ class Classical:
         if smooth.min() == smooth.max():
             return cls(diameter, float("inf"))
         otsu = float(threshold_otsu(smooth))  # type: ignore[no-untyped-call]  # scikit-image
-        return cls(diameter, (dark + otsu) / 2)
+        return cls(diameter, dark + FAINT * (otsu - dark))
 
     @property
     def margin(self) -> int:
