@@ -143,7 +143,7 @@ class UNet(nn.Module):
         skips = []
         for down in cast("list[Block]", self.downs):
             skips.append(x)
-            x = functional.max_pool2d(x, 2)
+            x = _pool(x)
             x = down.begin(x)
             x = down.finish(x)
         for up in cast("list[Up]", self.ups):
