@@ -23,7 +23,7 @@ from stable_tiles.networks.translator import domains
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.job import Forward
-from stable_tiles.translate.memory import keep_freed_memory
+from stable_tiles.translate.memory import Allowance, keep_freed_memory
 from stable_tiles.translate.options import Direction
 
 CPU_BUDGET_BYTES = 2816 * 2**20
@@ -57,9 +57,17 @@ class TileNetwork:
         From which domain to which.
     settings : Forward
         Device, precision and whether to compile.
+    allowance : Allowance, optional
+        Memory that this process may take; kept between layers.
     """
 
-    def __init__(self, model: Model, direction: Direction, settings: Forward) -> None:
+    def __init__(
+        self,
+        model: Model,
+        direction: Direction,
+        settings: Forward,
+        allowance: Allowance | None = None,
+    ) -> None:
         torch.backends.cudnn.benchmark = False
         if settings.device == "cpu":
             keep_freed_memory()
@@ -75,10 +83,10 @@ class TileNetwork:
         # A GPU makes one tile at a time, while other threads prepare the next.
         self._admitted = BoundedSemaphore(settings.lanes if settings.device == "cpu" else 1)
         self._rule: Given | Gather | None = None
-        self._stopped = Event()
+        self._stopped, self._allowance = Event(), allowance
         if not settings.compile:
             for layer in self._network.modules():
-                layer.register_forward_pre_hook(self._refuse_if_stopped)
+                layer.register_forward_pre_hook(self._before_layer)
         self._source, self._target = domains(direction)
         self._encode, self._decode = self._network.encode, self._network.decode
         if settings.compile:
@@ -203,18 +211,21 @@ class TileNetwork:
                 torch.cuda.synchronize(self.device)
             self._spent.seconds += time.perf_counter() - began
 
-    def _refuse_if_stopped(self, *_: object) -> None:
+    def _before_layer(self, *_: object) -> None:
         if self._stopped.is_set():
             raise Stopped("told to stop")
+        if self._allowance is not None:
+            self._allowance.keep()
 
 
 def bytes_per_pixel(settings: NetworkSettings) -> int:
     """Peak memory of a forward pass for each pixel of its tile, float32, bytes.
 
-    The last step up of a U-Net decides it: about nine maps as wide as the
-    first level are alive at once.
+    The last step up of a U-Net decides it: five maps as wide as the first
+    level are alive at once, and what the allocator keeps besides is bounded by
+    the same figure (`Allowance`).
     """
-    return 4 * (9 * settings.widths[0] + 2 * settings.features + 8)
+    return 4 * (8 * settings.widths[0] + 2 * settings.features + 8)
 
 
 def most_pixels(settings: NetworkSettings, device: str) -> int:

@@ -69,7 +69,11 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     size = count * np.dtype(dtype).itemsize
     if size < _OWN_BYTES:
         return np.empty(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, size), dtype, count).reshape(shape)
+    if sys.platform != "linux":
+        return np.frombuffer(mmap.mmap(-1, size), dtype, count).reshape(shape)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)  # a sixth of the time to touch it first
+    return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
 class Allowance:

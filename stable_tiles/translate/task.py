@@ -114,7 +114,7 @@ class _Watch:
     """Sums the seconds that one region's tiles spend in the network, over all lanes."""
 
     def __init__(self, tools: Tools) -> None:
-        self._tiles, self._allowance = tools.tiles, tools.allowance
+        self._tiles = tools.tiles
         self._lock = Lock()
         self.seconds = 0.0
 
@@ -124,7 +124,6 @@ class _Watch:
         def run(planes: Tensor, area: Region) -> Tensor:
             before = self._tiles.seconds
             result = network(planes, area)
-            self._allowance.keep()
             with self._lock:
                 self.seconds += self._tiles.seconds - before
             return result

@@ -58,8 +58,6 @@ class Tools:
         Threads that run it.
     stages : Stages
         How many regions may be where.
-    allowance : Allowance
-        Memory that this process may take.
     threads_before : int
         Threads that PyTorch had in this process before.
     """
@@ -71,7 +69,6 @@ class Tools:
     tiles: TileNetwork
     lanes: Lanes
     stages: Stages
-    allowance: Allowance
     threads_before: int
 
     def close(self) -> None:
@@ -140,15 +137,16 @@ def _open(job: Job) -> Tools:
     if job.errors:
         errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
     image = open_image(job.source)
+    # A layer begins below the limit and may take more: an eighth is left to it.
+    allowance = Allowance(worker_bytes(job, image, model.settings) * 7 // 8)
     return Tools(
         image,
         Reader(image, job.channels, job.cut, job.spec.layout.regions()),
         ImageWriter(job.store, job.spec),
         errors,
-        TileNetwork(model, job.direction, job.forward),
+        TileNetwork(model, job.direction, job.forward, allowance),
         Lanes(lanes, each),
         Stages(),
-        Allowance(worker_bytes(job, image, model.settings)),
         before,
     )
 

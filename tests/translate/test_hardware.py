@@ -14,6 +14,10 @@ def test_the_cpu_is_shared_among_its_workers() -> None:
     assert found.threads == max(1, cores() // 2)
 
 
+def test_a_cpu_works_in_this_process_unless_workers_are_asked_for() -> None:
+    assert find_resources(Hardware(gpus=0)).workers == 0
+
+
 def test_more_gpus_than_there_are_are_refused_and_the_cpu_is_offered() -> None:
     count = torch.cuda.device_count() + 1
     with pytest.raises(DeviceUnavailable, match=f"--gpus {count}: .* --gpus 0"):
