@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scenes import eight_bits, save_random
 
 from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
@@ -25,31 +26,21 @@ from stable_tiles.image.ngff import Channel
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import open_image
 from stable_tiles.image.writer import create_store
-from stable_tiles.intensity import Normalizer
-from stable_tiles.model import Domain, Model, load_model
-from stable_tiles.networks.translator import Translator
+from stable_tiles.model import load_model
 from stable_tiles.region import Region
-from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.options import Hardware, TranslateOptions
 from stable_tiles.translate.verb import translate
 
 
 def make_model(folder: Path, widths: tuple[int, ...], norm: str) -> None:
-    """Save a model with random weights and random norm statistics."""
-    torch.manual_seed(0)
+    """Save a model of gray to gray whose output is not rounded."""
     settings = NetworkSettings(widths=widths, features=8, norm=norm)
-    network = Translator(1, 1, settings)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    unit = Normalizer((0.0,), (255.0,))
-    ranged = Normalization(kind="range", low=0, high=255)
     domains = {
-        name: Domain(1, ("gray",), dtype, unit, ranged, ("FFFFFF",))
+        name: eight_bits(("gray",), ("FFFFFF",), dtype)
         for name, dtype in (("a", "uint8"), ("b", "float32"))
     }
-    Model(network, settings, domains, {}).save(folder)
+    save_random(folder, settings, domains)
 
 
 def make_store(path: Path, size: int) -> None:

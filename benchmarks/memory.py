@@ -22,20 +22,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import torch
 import zarr
-from scenes import NAMES
+from scenes import NAMES, eight_bits, save_random
 from zarr.storage import LocalStore
 
 from stable_tiles.axes import Axes
-from stable_tiles.domain import Domain
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import RGB_COLORS, Channel, Multiscale, describe
 from stable_tiles.image.spec import ImageSpec
-from stable_tiles.intensity import Normalizer
-from stable_tiles.model import Model
-from stable_tiles.networks.translator import Translator
-from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.options import Hardware, TranslateOptions
 from stable_tiles.translate.verb import translate
 
@@ -60,12 +55,8 @@ def make_sparse_store(path: Path, size: int) -> None:
 
 def make_tiny_model(folder: Path, widths: tuple[int, ...]) -> None:
     """A network as cheap as they come, so that the largest plane takes minutes."""
-    torch.manual_seed(0)
     settings = NetworkSettings(widths=widths, features=1, norm="none", upsampling="bilinear")
-    whole = Normalizer((0.0,), (255.0,))
-    ranged = Normalization(kind="range", low=0, high=255)
-    domains = {name: Domain(3, NAMES, "uint8", whole, ranged, RGB_COLORS) for name in "ab"}
-    Model(Translator(3, 3, settings), settings, domains, {}).save(folder)
+    save_random(folder, settings, dict.fromkeys("ab", eight_bits(NAMES, RGB_COLORS)))
 
 
 def make_slow(delay_s: float) -> None:

@@ -22,19 +22,27 @@ from stable_tiles.settings import NetworkSettings, Normalization
 NAMES = ("red", "green", "blue")
 
 
-def make_model(folder: Path, widths: tuple[int, ...], norm: str) -> None:
-    """Save a model of colour to colour, 8 bits, with random weights and norm statistics."""
+def eight_bits(names: tuple[str, ...], colors: tuple[str, ...], dtype: str = "uint8") -> Domain:
+    """Images of 0..255, whatever they are stored as."""
+    ranged = Normalization(kind="range", low=0, high=255)
+    return Domain(len(names), names, dtype, Normalizer((0.0,), (255.0,)), ranged, colors)
+
+
+def save_random(folder: Path, settings: NetworkSettings, domains: dict[str, Domain]) -> None:
+    """Save a model with random weights and random norm statistics."""
     torch.manual_seed(0)
-    settings = NetworkSettings(widths=widths, features=3, norm=norm)
-    network = Translator(3, 3, settings)
+    network = Translator(domains["a"].channels, domains["b"].channels, settings)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    whole = Normalizer((0.0,), (255.0,))
-    ranged = Normalization(kind="range", low=0, high=255)
-    domains = {name: Domain(3, NAMES, "uint8", whole, ranged, RGB_COLORS) for name in "ab"}
     Model(network, settings, domains, {}).save(folder)
+
+
+def make_model(folder: Path, widths: tuple[int, ...], norm: str) -> None:
+    """Save a model of colour to colour, 8 bits."""
+    settings = NetworkSettings(widths=widths, features=3, norm=norm)
+    save_random(folder, settings, dict.fromkeys("ab", eight_bits(NAMES, RGB_COLORS)))
 
 
 def make_store(path: Path, size: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from stable_tiles.errors import InputError
 from stable_tiles.evaluate.rois import (
-    Numbering,
+    Labels,
     Roi,
     check_alike,
     collect,
@@ -18,10 +18,11 @@ from stable_tiles.evaluate.rois import (
     parts,
     read_plane,
 )
-from stable_tiles.evaluate.segment import Classical
+from stable_tiles.evaluate.segment import Classical, margin
 from stable_tiles.evaluate.summary import Summary, summarize
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.progress import Progress, silent
+from stable_tiles.region import Region
 
 SAMPLED = 16
 """Parts of an image, evenly spread, that its segmentation is fitted on."""
@@ -122,16 +123,18 @@ def _rois(image: Image, channel: int, labels: str | Path | None, diameter: float
         raise InputError(
             f"channel {channel}: {image.name} has the channels 0..{image.shape[1] - 1}"
         )
-    margin = int(np.ceil(4 * diameter))
     if labels is not None:
         numbered = open_image(labels)
         check_alike(image, numbered)
         if numbered.dtype.kind not in "ui":
             raise InputError(f"{numbered.name} holds {numbered.dtype}: labels are whole numbers")
-        return collect(image, channel, given(numbered), margin)
+        return collect(image, channel, given(numbered), margin(diameter))
     segment = _fitted(image, channel, diameter)
-    number: Numbering = lambda region: segment(read_plane(image, region, channel))  # noqa: E731
-    return collect(image, channel, number, segment.margin)
+
+    def number(region: Region) -> Labels:
+        return segment(read_plane(image, region, channel))
+
+    return collect(image, channel, number, margin(diameter))
 
 
 def _fitted(image: Image, channel: int, diameter: float) -> Classical:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -170,15 +171,15 @@ def _plane(roi: Roi) -> tuple[int, int]:
     return roi.plane
 
 
-def _roi(properties: object, wide: Region) -> Roi:
-    p = properties
-    top, left, bottom, right = p.bbox  # type: ignore[attr-defined]  # scikit-image
+def _roi(properties: Any, wide: Region) -> Roi:
+    """What scikit-image says of one thing, in pixels of the plane."""
+    top, left, bottom, right = properties.bbox
     y0, x0 = wide.start[2:]
-    y, x = p.centroid  # type: ignore[attr-defined]  # scikit-image
+    y, x = properties.centroid
     return Roi(
         plane=(wide.start[0], wide.start[1]),
         region=Region((top + y0, left + x0), (bottom + y0, right + x0)),
-        mask=p.image.copy(),  # type: ignore[attr-defined]  # scikit-image
+        mask=properties.image.copy(),
         centroid=(float(y + y0), float(x + x0)),
-        intensity=float(p.intensity_mean),  # type: ignore[attr-defined]  # scikit-image
+        intensity=float(properties.intensity_mean),
     )

@@ -33,8 +33,16 @@ HALF = 0.5
 FAINT = 0.25
 """Share of the way from the background to Otsu's threshold that a seed must reach."""
 
+MARGIN = 4
+"""How far what is found depends on what is around it, in diameters."""
+
 Plane = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
+
+
+def margin(diameter: float) -> int:
+    """Pixels around a part of a plane that its things depend on, at that diameter."""
+    return int(np.ceil(MARGIN * diameter))
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,6 @@ class Classical:
             return cls(diameter, float("inf"))
         otsu = float(threshold_otsu(smooth))  # type: ignore[no-untyped-call]  # scikit-image
         return cls(diameter, dark + FAINT * (otsu - dark))
-
-    @property
-    def margin(self) -> int:
-        """Pixels around a part of a plane that its things depend on."""
-        return int(np.ceil(4 * self.diameter))
 
     def __call__(self, plane: Plane) -> Labels:
         """Number the things in a plane.

@@ -168,11 +168,16 @@ class Image:
         list of list of float
             One list a channel, in the order of `percents`.
         """
+        stored = self.stored_percentiles(percents)
+        return self._histogram.percentiles(percents) if stored is None else stored
+
+    def stored_percentiles(self, percents: Sequence[float]) -> list[list[float]] | None:
+        """The same where the store keeps them for every channel, else None."""
         stored = self.attributes.get("intensity", {}).get("percentiles")
         keys = [f"{q:g}" for q in percents]
         if stored and len(stored) == self.shape[1] and all(k in c for c in stored for k in keys):
             return [[float(channel[k]) for k in keys] for channel in stored]
-        return self._histogram.percentiles(percents)
+        return None
 
     def normalizer(self, settings: Normalization) -> Normalizer:
         """The map of this image's own pixel values to network units."""

@@ -35,15 +35,14 @@ def with_percentiles(image: Image, percents: Sequence[float], *, skip_bad: bool)
     BadPixels
         If a chunk cannot be read, unless such are skipped; names its position.
     """
-    stored = image.attributes.get("intensity", {}).get("percentiles", [{}])
-    keys = [f"{percent:g}" for percent in percents]
-    if all(key in channel for channel in stored for key in keys):
+    if image.stored_percentiles(percents) is not None:
         return image
     histogram = Histogram(image.shape[1], image.dtype)
     for region in image.blocks(_PIXELS):
         for block in _readable(image, region, skip_bad):
             histogram.update(block)
     rows = histogram.percentiles(percents)
+    keys = [f"{percent:g}" for percent in percents]
     known = {"percentiles": [dict(zip(keys, row, strict=True)) for row in rows]}
     return replace(image, attributes={**image.attributes, "intensity": known})
 

@@ -15,10 +15,12 @@ from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
 from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.store import open_image
 from stable_tiles.image.writer import create_store
 from stable_tiles.intensity import Normalizer
 from stable_tiles.model import Domain, Model, load_model
 from stable_tiles.networks.translator import Translator
+from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings, Normalization
 from stable_tiles.translate.options import Hardware, StoreOptions, TranslateOptions
 
@@ -96,6 +98,13 @@ def whole_plane(run: Path, planes: npt.NDArray[Any], direction: str = "a2b") -> 
     with torch.inference_mode():
         result = network.translate(torch.from_numpy(planes), direction)  # type: ignore[arg-type]  # a literal
     return result.numpy()
+
+
+def everything(path: Path) -> npt.NDArray[Any]:
+    """All pixels (t, c, z, y, x) of a store."""
+    image = open_image(path)
+    t, _, z, y, x = image.shape
+    return image.read(Region.whole((t, z, y, x)))
 
 
 def array_files(store: Path) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
     array_files,
     domain,
+    everything,
     noise,
     options,
     save_image,
@@ -44,12 +45,6 @@ def scenery(height: int, width: int, seed: int = 0) -> npt.NDArray[np.float32]:
     values = noise(1, 1, 1, height, width, dtype="float32", seed=seed)
     made: npt.NDArray[np.float32] = (values * (0.2 + x / width) + y / height).astype(np.float32)
     return made
-
-
-def made(path: Path) -> npt.NDArray[Any]:
-    image = open_image(path)
-    t, _, z, y, x = image.shape
-    return image.read(Region.whole((t, z, y, x)))
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def test_exact_statistics_give_the_whole_plane(tmp_path: Path, run: Path) -> Non
     pixels = save_image(tmp_path / "a.zarr", scenery(200, 290), "yx")
     report = translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, tile=160))
     expected = whole_plane(run, pixels[:, :, 0])
-    difference = np.abs(made(tmp_path / "b.zarr")[:, :, 0] - expected).max()
+    difference = np.abs(everything(tmp_path / "b.zarr")[:, :, 0] - expected).max()
     assert difference <= 5.8e-6 * np.ptp(expected)
     assert report.norm == "exact"
     assert report.tiles > 1
@@ -90,7 +85,7 @@ def test_exact_statistics_are_within_a_grey_value_on_all_but_a_thousandth(tmp_pa
     translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, tile=160))
     values = whole_plane(run, pixels[:, :, 0]) * np.float32(6) - 3
     expected = np.clip(np.rint(values), 0, 255)
-    difference = np.abs(made(tmp_path / "b.zarr")[:, :, 0].astype(float) - expected)
+    difference = np.abs(everything(tmp_path / "b.zarr")[:, :, 0].astype(float) - expected)
     assert (difference <= 1).mean() >= 0.999
 
 
@@ -104,7 +99,7 @@ def test_exact_statistics_of_one_tile_are_gathered_in_one_pass(tmp_path: Path, r
         lambda what, done, total: seen.append((what, done, total)),
     )
     expected = whole_plane(run, pixels[:, :, 0])
-    assert np.abs(made(tmp_path / "b.zarr")[:, :, 0] - expected).max() <= 5.8e-6
+    assert np.abs(everything(tmp_path / "b.zarr")[:, :, 0] - expected).max() <= 5.8e-6
     assert [entry for entry in seen if entry[0] == "statistics"] == [("statistics", 1, 1)]
 
 
@@ -113,7 +108,9 @@ def test_every_plane_has_its_own_statistics(tmp_path: Path, run: Path) -> None:
     pixels = save_image(tmp_path / "a.zarr", planes, "tyx")
     translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
     single = [whole_plane(run, plane[:, 0][None]) for plane in pixels]
-    assert np.abs(made(tmp_path / "b.zarr")[:, 0, 0] - np.stack(single)[:, 0, 0]).max() <= 5.8e-6
+    assert (
+        np.abs(everything(tmp_path / "b.zarr")[:, 0, 0] - np.stack(single)[:, 0, 0]).max() <= 5.8e-6
+    )
 
 
 def test_a_part_of_the_plane_uses_the_statistics_of_the_whole(tmp_path: Path, run: Path) -> None:
@@ -121,8 +118,8 @@ def test_a_part_of_the_plane_uses_the_statistics_of_the_whole(tmp_path: Path, ru
     translate(tmp_path / "a.zarr", tmp_path / "whole.zarr", options(run, tile=160))
     select = Selection(Region((64, 30), (180, 201)))
     translate(tmp_path / "a.zarr", tmp_path / "part.zarr", options(run, tile=160, select=select))
-    whole = made(tmp_path / "whole.zarr")[..., 64:180, 30:201]
-    assert np.array_equal(made(tmp_path / "part.zarr"), whole)
+    whole = everything(tmp_path / "whole.zarr")[..., 64:180, 30:201]
+    assert np.array_equal(everything(tmp_path / "part.zarr"), whole)
 
 
 def test_errors_need_the_statistics_of_the_way_back(tmp_path: Path, run: Path) -> None:
@@ -131,7 +128,7 @@ def test_errors_need_the_statistics_of_the_way_back(tmp_path: Path, run: Path) -
     translate(tmp_path / "a.zarr", tmp_path / "b.zarr", chosen)
     there = whole_plane(run, pixels[:, :, 0])
     cycle = np.abs(whole_plane(run, there, "b2a") - pixels[:, :, 0])
-    errors = made(tmp_path / "b.zarr" / "confidence")
+    errors = everything(tmp_path / "b.zarr" / "confidence")
     assert np.allclose(errors[0, 0, 0], cycle[0, 0], atol=1e-4)
 
 
@@ -148,7 +145,7 @@ def test_frozen_statistics_make_tiles_equal_the_whole_bit_for_bit(
     freeze(model.network)
     with torch.inference_mode():
         expected = model.network.translate(torch.from_numpy(pixels[:, :, 0]), "a2b").numpy()
-    assert np.array_equal(made(tmp_path / "b.zarr")[:, :, 0], expected)
+    assert np.array_equal(everything(tmp_path / "b.zarr")[:, :, 0], expected)
     assert model.reach("a2b") == model.local_reach("a2b")
     assert report.norm == "frozen"
     assert not np.array_equal(expected, whole_plane(run, pixels[:, :, 0]))
@@ -161,7 +158,7 @@ def test_dense_statistics_have_no_seams_and_come_closer_than_those_of_single_til
     pixels = save_image(tmp_path / "a.zarr", scenery(320, 384), "yx")
     chosen = options(run, tile=160, norm="dense")
     report = translate(tmp_path / "a.zarr", tmp_path / "b.zarr", chosen)
-    dense = made(tmp_path / "b.zarr")[0, 0, 0]
+    dense = everything(tmp_path / "b.zarr")[0, 0, 0]
     expected = whole_plane(run, pixels[:, :, 0])[0, 0]
     single = np.zeros_like(dense)
     for part in Region.whole((320, 384)).divide((64, 64)):
@@ -243,7 +240,7 @@ def test_pixels_that_are_no_numbers_do_not_spoil_the_statistics(tmp_path: Path, 
     translate(
         tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, tile=160, normalize="training")
     )
-    rows, columns = np.nonzero(np.isnan(made(tmp_path / "b.zarr")[0, 0, 0]))
+    rows, columns = np.nonzero(np.isnan(everything(tmp_path / "b.zarr")[0, 0, 0]))
     assert rows.size
     reach = load_model(run).local_reach("a2b")
     assert np.abs(np.stack([rows, columns]) - 100).max() <= reach

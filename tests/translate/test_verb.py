@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import zarr
 
@@ -28,18 +26,13 @@ from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
     array_files,
     domain,
+    everything,
     noise,
     options,
     save_image,
     save_model,
     whole_plane,
 )
-
-
-def everything(path: Path) -> npt.NDArray[Any]:
-    image = open_image(path)
-    t, _, z, y, x = image.shape
-    return image.read(Region.whole((t, z, y, x)))
 
 
 @pytest.fixture
