@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -10,11 +10,67 @@ from .output import common_options, emit, session
 
 if TYPE_CHECKING:
     from stable_tiles.evaluate.cells import RoiReport
+    from stable_tiles.evaluate.images import DataRange, ImageReport
+
+
+class DataRangeType(click.ParamType):
+    """``auto``, ``dtype``, ``reference`` or a number."""
+
+    name = "auto|dtype|reference|NUMBER"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> DataRange:
+        """The word, or the number."""
+        if value in {"auto", "dtype", "reference"}:
+            word: DataRange = value
+            return word
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r}: give auto, dtype, reference or a number", param, ctx)
 
 
 @click.group()
 def evaluate() -> None:
     """Measure a translation against its input or the truth."""
+
+
+@evaluate.command()
+@click.argument("prediction", metavar="PRED.zarr")
+@click.argument("reference", metavar="REF.zarr")
+@click.option(
+    "--normalize",
+    type=click.Choice(["none", "percentile"]),
+    default="none",
+    show_default=True,
+    help="percentile: the 0.1 and 99.9 percentile of each image become 0 and 1 first.",
+)
+@click.option(
+    "--data-range",
+    type=DataRangeType(),
+    default="auto",
+    show_default=True,
+    help="Range of pixels for PSNR and SSIM; auto: 1 with --normalize percentile, 255 for uint8, "
+    "else REF's highest minus lowest pixel.",
+)
+@common_options
+def images(
+    prediction: str,
+    reference: str,
+    *,
+    normalize: Literal["none", "percentile"],
+    data_range: DataRange,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """RMSE, MAE, PSNR, SSIM and Pearson's r of every plane of PRED against REF."""
+    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        from stable_tiles.evaluate.images import ImageOptions, evaluate_images
+
+        options = ImageOptions(normalize, data_range)
+        report = evaluate_images(prediction, reference, options, progress)
+        emit(report, as_json, _images_text(report))
 
 
 @evaluate.command()
@@ -50,6 +106,13 @@ def rois(
         options = RoiOptions(diameter, labels_input, labels_output, channel_input, channel_output)
         report = evaluate_rois(source, translated, options, progress)
         emit(report, as_json, _text(report))
+
+
+def _images_text(report: ImageReport) -> str:
+    rows = [f"{'':6}{'median':>12}{'mean':>12}{'sd':>12}{'n':>8}"]
+    for name, found in report.metrics.items():
+        rows.append(f"{name:6}{found.median:12.5g}{found.mean:12.5g}{found.sd:12.5g}{found.n:8}")
+    return "\n".join((*rows, f"over planes; data range {report.data_range:g}"))
 
 
 def _text(report: RoiReport) -> str:

@@ -8,16 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from stable_tiles.errors import InputError
-from stable_tiles.evaluate.rois import (
-    Labels,
-    Roi,
-    check_alike,
-    collect,
-    given,
-    match,
-    parts,
-    read_plane,
-)
+from stable_tiles.evaluate.parts import check_alike, parts, read_plane
+from stable_tiles.evaluate.rois import Labels, Roi, collect, given, match
 from stable_tiles.evaluate.segment import Classical, margin
 from stable_tiles.evaluate.summary import Summary, summarize
 from stable_tiles.image.store import Image, open_image

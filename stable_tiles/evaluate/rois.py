@@ -6,7 +6,7 @@ holds its centroid, so memory is bounded by a part and by the number of things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,15 +16,11 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops
 
-from stable_tiles.errors import InputError
+from stable_tiles.evaluate.parts import parts, read_plane
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
 
-PART = 2048
-"""Side of the parts that planes are read in, pixels."""
-
 Labels = npt.NDArray[np.integer]
-Pixels = npt.NDArray[np.float32]
 Numbering = Callable[[Region], Labels]
 """Numbers the things in a region (t, z, y, x) of a single plane; 0 is background."""
 
@@ -108,21 +104,6 @@ def given(labels: Image) -> Numbering:
     return lambda region: labels.read(region)[0, 0, 0].astype(np.int64)
 
 
-def parts(image: Image, margin: int) -> Iterator[tuple[Region, Region]]:
-    """The parts of every plane, (t, z, y, x), and the same with the margin."""
-    t, _, z, height, width = image.shape
-    whole = Region.whole((t, z, height, width))
-    for core in whole.divide((1, 1, PART, PART)):
-        plane = Region((*core.start[:2], 0, 0), (*core.stop[:2], height, width))
-        yield core, core.expand(margin, plane)
-
-
-def read_plane(image: Image, region: Region, channel: int) -> Pixels:
-    """The pixels (y, x) of one channel of a region of a single plane."""
-    pixels: Pixels = image.read(region, channels=(channel,))[0, 0, 0].astype(np.float32)
-    return pixels
-
-
 def match(reference: Sequence[Roi], found: Sequence[Roi]) -> Matches:
     """Match every reference ROI with the found ROI whose centroid is nearest."""
     by_plane = {plane: list(rois) for plane, rois in groupby(sorted(found, key=_plane), key=_plane)}
@@ -149,22 +130,6 @@ def overlap(a: Roi, b: Roi) -> float:
     views = [roi.mask[shared.relative_to(roi.region.start).slices] for roi in (a, b)]
     both = int(np.count_nonzero(views[0] & views[1]))
     return both / (int(a.mask.sum()) + int(b.mask.sum()) - both)
-
-
-def check_alike(a: Image, b: Image) -> None:
-    """Refuse two images whose planes do not lie on each other.
-
-    Raises
-    ------
-    InputError
-        If their sizes in t, z, y or x differ.
-    """
-    sizes = [(i.shape[0], *i.shape[2:]) for i in (a, b)]
-    if sizes[0] != sizes[1]:
-        raise InputError(
-            f"{a.name} has {sizes[0]} pixels along t, z, y, x and {b.name} has {sizes[1]}: "
-            "compare images of one scene"
-        )
 
 
 def _plane(roi: Roi) -> tuple[int, int]:

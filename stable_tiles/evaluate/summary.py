@@ -19,13 +19,13 @@ class Summary:
     Parameters
     ----------
     n : int
-        Number of values that are not NaN; the statistics are of these.
+        Number of finite values; the statistics are of these.
     mean, median, sd, sem : float
         `sd` has n - 1 in its denominator; ``sem = sd / sqrt(n)``.
     ci95 : (float, float)
         95 % confidence interval of the mean, by Student's t.
     values : tuple of float
-        All values in order, NaN included.
+        All values in order, NaN (undefined) and infinite ones included.
 
     Notes
     -----
@@ -42,9 +42,9 @@ class Summary:
 
 
 def summarize(values: Sequence[float]) -> Summary:
-    """The statistics of some values; NaN count as not measured."""
+    """The statistics of some values; those that are not finite count as not measured."""
     everything = tuple(map(float, values))
-    known = np.array([v for v in everything if not np.isnan(v)])
+    known = np.array([v for v in everything if np.isfinite(v)])
     nan = float("nan")
     if not len(known):
         return Summary(0, nan, nan, nan, nan, (nan, nan), everything)

@@ -11,7 +11,7 @@ from skimage.draw import disk
 from stable_tiles_cli.main import main
 
 from stable_tiles.errors import InputError
-from stable_tiles.evaluate import rois
+from stable_tiles.evaluate import parts
 from stable_tiles.evaluate.cells import RoiOptions, RoiReport, evaluate_rois
 from stable_tiles.evaluate.summary import summarize
 from tests.image.stores import write_store
@@ -116,7 +116,7 @@ def test_the_parts_that_planes_are_read_in_do_not_show(
     ]
     labels = discs(*centres)
     once = compared(tmp_path / "once", labels, labels)
-    monkeypatch.setattr(rois, "PART", 40)
+    monkeypatch.setattr(parts, "PART", 40)
     parted = compared(tmp_path / "parted", labels, labels)
     assert parted.count_input == once.count_input == len(centres)
     assert parted.metrics["distance"].values == (0,) * len(centres)
