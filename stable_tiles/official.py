@@ -24,7 +24,8 @@ from stable_tiles.intensity import Normalizer
 from stable_tiles.model import Model
 from stable_tiles.networks.layers import Norm
 from stable_tiles.networks.translator import Translator
-from stable_tiles.settings import NetworkSettings, Normalization, Widths
+from stable_tiles.sections import Widths
+from stable_tiles.settings import NetworkSettings, Normalization
 
 UNMEASURED_BOUND = 2.75
 """Bound (input pixels) of displacements in networks that nobody measured here."""

@@ -10,15 +10,30 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from stable_tiles.errors import SettingsError
+from stable_tiles.rivals import (
+    CutSettings,
+    CycleganSettings,
+    MunitSettings,
+    RivalSettings,
+    SantaSettings,
+    UtomSettings,
+)
+from stable_tiles.sections import Architecture, Beta, Section, Weight, Widths
+
+MethodName = Literal["stable", "cyclegan", "utom", "munit", "santa", "cut"]
+
+RIVALS = ("cyclegan", "utom", "munit", "santa", "cut")
+"""Methods that STABLE is compared with, each with a section of its own name."""
 
 MAX_CONFIG_BYTES = 1_000_000
 _BINARY = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -35,14 +50,6 @@ def parse_bytes(value: object) -> object:
 
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
-Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=6)]
-Weight = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, and with no keys but its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Normalization(Section):
@@ -91,8 +98,8 @@ class DataSettings(Section):
     channels: tuple[int, ...] | None = Field(None, description="channels of the source to use")
 
 
-class NetworkSettings(Section):
-    """Both encoder/decoder pairs."""
+class NetworkSettings(Architecture):
+    """STABLE's networks: both encoder/decoder pairs."""
 
     widths: Widths = (32, 64, 128, 256)
     features: int = Field(3, ge=1, description="channels of the shared feature map")
@@ -101,9 +108,25 @@ class NetworkSettings(Section):
     feature_scale: Literal[1, 2, 4, 8, 16] = Field(1, description="feature map at 1/N resolution")
     demodulate: bool = True
 
+    @property
+    def stride(self) -> int:
+        """A step down for each width after the first."""
+        steps: int = len(self.widths) - 1
+        return 2**steps
+
+    @property
+    def live_values(self) -> int:
+        """Five maps as wide as the first level in the last step up, and what is kept free."""
+        return 8 * self.widths[0] + 2 * self.features + 8
+
+    @property
+    def widest(self) -> int:
+        """Both joined maps of the last step up, and their padding."""
+        return 4 * self.widths[0]
+
 
 class DiscriminatorSettings(Section):
-    """Both LSGAN discriminators."""
+    """Both LSGAN discriminators of STABLE."""
 
     widths: Widths = (64, 128, 256)
     scales: int = Field(1, ge=1, le=4)
@@ -111,7 +134,7 @@ class DiscriminatorSettings(Section):
 
 
 class LossSettings(Section):
-    """Weights of the loss terms; the total is their weighted sum."""
+    """Weights of STABLE's loss terms; the total is their weighted sum."""
 
     adversarial: Weight = 1.0
     information: Weight = 10.0
@@ -135,10 +158,7 @@ class TrainingSettings(Section):
         None, ge=1, description="last steps, over which the rates fall linearly to nothing"
     )
     weight_decay: float = Field(0.0, ge=0)
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
-        0.9,
-        0.999,
-    )
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     ema: float | None = Field(None, gt=0, lt=1, description="decay of averaged generators")
     precision: Literal["auto", "32", "bf16"] = "auto"
     accumulate: int = Field(1, ge=1, description="parts a step's batch is computed in, in turn")
@@ -153,14 +173,41 @@ class TrainingSettings(Section):
 
 
 class Settings(Section):
-    """Everything that a config file can say."""
+    """Everything that a config file can say.
 
-    method: Literal["stable"] = "stable"
+    `network`, `discriminator`, `losses` and the optimisers' keys of `training`
+    are STABLE's; a rival has all of that in the section of its own name, and
+    sections of methods other than `method` count for nothing.
+    """
+
+    method: MethodName = "stable"
     data: DataSettings = DataSettings()
     network: NetworkSettings = NetworkSettings()
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
     losses: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
+    cyclegan: CycleganSettings = CycleganSettings()
+    utom: UtomSettings = UtomSettings()
+    munit: MunitSettings = MunitSettings()
+    santa: SantaSettings = SantaSettings()
+    cut: CutSettings = CutSettings()
+
+    @property
+    def rival(self) -> RivalSettings | None:
+        """The section of the method's own name; None for STABLE."""
+        return None if self.method == "stable" else getattr(self, self.method)
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the method's networks are made of."""
+        section = self if self.method == "stable" else getattr(self, self.method)
+        described: Architecture = section.network
+        return described
+
+    @property
+    def unused(self) -> set[str]:
+        """Sections of other methods that nobody has written: a complete config leaves them out."""
+        return set(RIVALS) - {self.method} - self.model_fields_set
 
     @model_validator(mode="after")
     def _batch_in_equal_parts(self) -> Settings:
@@ -173,11 +220,15 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _patch_fits_network(self) -> Settings:
-        stride = 2 ** (len(self.network.widths) - 1)
-        if self.data.patch % stride:
-            levels = len(self.network.widths)
+        patch, stride = self.data.patch, self.architecture.stride
+        why = (
+            f"{len(self.network.widths)} widths" if self.rival is None else f"method {self.method}"
+        )
+        if patch % stride:
+            raise ValueError(f"data.patch {patch} must be a multiple of {stride} for {why}")
+        if self.rival is not None and patch < self.rival.least_patch:
             raise ValueError(
-                f"data.patch {self.data.patch} must be a multiple of {stride} for {levels} widths"
+                f"data.patch {patch} must be at least {self.rival.least_patch} for {why}"
             )
         return self
 
@@ -220,7 +271,23 @@ def parse_settings(tree: dict[str, Any], where: str) -> Settings:
 
 def dump_settings(settings: Settings) -> str:
     """The settings as YAML that `load_settings` reads back to equal settings."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    return yaml.safe_dump(dump_tree(settings), sort_keys=False)
+
+
+def dump_tree(
+    settings: Settings, leave_out: Mapping[str, AbstractSet[str]] | None = None
+) -> dict[str, Any]:
+    """The settings that count, as a tree of JSON values.
+
+    Parameters
+    ----------
+    settings : Settings
+    leave_out : mapping of str to set of str, optional
+        Keys to leave out, by section.
+    """
+    excluded: dict[str, Any] = {name: set(keys) for name, keys in (leave_out or {}).items()}
+    excluded |= dict.fromkeys(settings.unused, True)
+    return settings.model_dump(mode="json", exclude=excluded)
 
 
 def _config_text(config: str | Path) -> str:

@@ -16,10 +16,22 @@ PACKAGE = ROOT / "stable_tiles"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "region", "axes", "progress", "settings", "intensity", "provenance", "domain"},
+    {
+        "errors",
+        "region",
+        "axes",
+        "progress",
+        "sections",
+        "rivals",
+        "settings",
+        "intensity",
+        "provenance",
+        "domain",
+        "usage",
+    },
     {"image", "tiling", "networks", "ledger"},
     {"methods", "model", "model_document", "model_info", "official"},
-    {"convert", "train", "translate", "evaluate", "simulate", "check", "info"},
+    {"convert", "export", "train", "translate", "evaluate", "simulate", "check", "info"},
     {"demo", "benchmark"},
 )
 
@@ -29,6 +41,8 @@ FORBIDDEN = {
     "errors": {"torch", "zarr", "dask"},
     "region": {"torch", "zarr", "dask"},
     "axes": {"torch", "zarr", "dask"},
+    "sections": {"torch", "zarr", "dask"},
+    "rivals": {"torch", "zarr", "dask"},
     "settings": {"torch", "zarr", "dask"},
     "intensity": {"torch", "zarr", "dask"},
 }

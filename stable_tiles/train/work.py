@@ -18,7 +18,7 @@ from stable_tiles.model import Model
 from stable_tiles.networks.translator import Translator
 from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
-from stable_tiles.settings import Settings
+from stable_tiles.settings import Settings, dump_tree
 from stable_tiles.train.average import Average
 from stable_tiles.train.device import deterministic
 from stable_tiles.train.domains import Data, Stores, describe, open_data
@@ -137,7 +137,7 @@ def _assemble(
     ema = settings.training.ema
     average = Average(method.network, ema) if ema and peers.leads else None
     network = method.network if average is None else average.network
-    kept = settings.model_dump(mode="json", exclude=FREE_TO_CHANGE)
+    kept = dump_tree(settings, FREE_TO_CHANGE)
     inputs = {"config": digest_of(kept), **data.digests}
     patches = 2 * settings.data.batch
     log = (
@@ -165,7 +165,7 @@ def _model_writer(
     domains = {"a": describe(data.a, settings), "b": describe(data.b, settings)}
     provenance = {
         "versions": versions(),
-        "settings": digest_of(settings.model_dump(mode="json")),
+        "settings": digest_of(dump_tree(settings)),
         "seed": settings.training.seed,
         **data.provenance,
     }
