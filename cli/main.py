@@ -13,6 +13,7 @@ COMMANDS = {
     "convert": "Convert images to OME-Zarr.",
     "demo": "Simulate, convert, train, translate, look: minutes on two cores.",
     "evaluate": "Measure a translation: cells found, displaced, lost.",
+    "export": "Write a store as OME-TIFF or NIfTI.",
     "info": "Describe a store; with --verify read every chunk.",
     "model": "Import the authors' checkpoints; describe a model.",
     "simulate": "Write simulated data with known truth.",

@@ -22,6 +22,7 @@ _HOME = {
     "StableTilesError": "stable_tiles.errors",
     "check": "stable_tiles.check",
     "convert": "stable_tiles.convert",
+    "export": "stable_tiles.export",
     "load_settings": "stable_tiles.settings",
     "open_image": "stable_tiles.image.store",
     "train": "stable_tiles.train.run",

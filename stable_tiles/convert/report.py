@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from stable_tiles.convert.plan import ConvertPlan
+from stable_tiles.usage import peak_rss_bytes
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,6 @@ class ConvertReport:
 def planned(plan: ConvertPlan, target: Path, seconds: float) -> ConvertReport:
     """The report of a run that has written nothing."""
     described = plan.description
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return ConvertReport(
         output=str(target),
         shape=described.axes.project(described.shape),
@@ -78,7 +76,7 @@ def planned(plan: ConvertPlan, target: Path, seconds: float) -> ConvertReport:
         bytes_in=described.bytes_in,
         bytes_out=0,
         seconds=seconds,
-        peak_rss_bytes=peak if sys.platform == "darwin" else peak * 1024,
+        peak_rss_bytes=peak_rss_bytes(),
         regions=len(plan.spec.layout.regions()),
         workers=plan.workers,
         memory_bytes=plan.memory_bytes,

@@ -69,6 +69,8 @@ def convert(
     """
     started = time.monotonic()
     options = options or ConvertOptions()
+    if "://" in str(target):
+        raise InputError(f"{target} is a URL: convert to a local path, then copy the store")
     target = Path(target)
     paths = [sources] if isinstance(sources, Path | str) else list(sources)
     _refuse_target(target, paths, options)
@@ -102,8 +104,6 @@ def _open(paths: Sequence[Path | str], target: Path, options: ConvertOptions) ->
 
 def _refuse_target(target: Path, sources: Sequence[Path | str], options: ConvertOptions) -> None:
     """Refuse an output that would replace something that must not be replaced."""
-    if "://" in str(target):
-        raise InputError(f"{target} is a URL: convert to a local path, then copy the store")
     here = target.resolve()
     for source in sources:
         if "://" not in str(source) and here in (p := Path(source).resolve(), *p.parents):

@@ -246,6 +246,12 @@ def test_an_existing_output_is_refused_then_replaced(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tif", "b.tif", "out.zarr"]
 
 
+def test_a_url_is_not_taken_for_a_folder(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif")
+    with pytest.raises(InputError, match="is a URL"):
+        convert(tmp_path / "a.tif", "s3://bucket/a.zarr", ConvertOptions(SIZES))
+
+
 def test_what_is_no_store_is_never_replaced(tmp_path: Path) -> None:
     picture(tmp_path / "a.tif")
     picture(tmp_path / "b.tif")

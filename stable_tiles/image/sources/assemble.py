@@ -10,6 +10,7 @@ import numpy as np
 
 from stable_tiles.axes import Axes
 from stable_tiles.errors import InputError
+from stable_tiles.image.sources.nifti_header import cut_header
 from stable_tiles.image.sources.source import Description, Pixels, Shape5, Source
 from stable_tiles.region import Region
 
@@ -120,7 +121,8 @@ class CroppedSource:
             )
         self._source, self._part = source, part
         shape: Shape5 = (t, c, z, *part.shape)  # type: ignore[assignment]  # part has y and x
-        self._description = replace(whole, shape=shape)
+        header = None if whole.nifti is None else cut_header(whole.nifti, part)
+        self._description = replace(whole, shape=shape, nifti=header)
 
     @property
     def description(self) -> Description:

@@ -17,16 +17,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-import nibabel
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from stable_tiles.errors import NotAnImage, WorkFailed, first_line
+from stable_tiles.image.sources.nifti_header import VERSIONS, kept_header, parse_header
 from stable_tiles.image.sources.raw import RawPlanes
 from stable_tiles.image.sources.source import (
     Calibration,
     Description,
-    NiftiHeader,
     Pixels,
     Shape5,
     SourceOptions,
@@ -39,7 +38,6 @@ from stable_tiles.region import Region
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 
-_VERSIONS = {348: (1, nibabel.Nifti1Header), 540: (2, nibabel.Nifti2Header)}
 _MAGIC_AT = {1: 344, 2: 4}
 _MAX_RATIO = 1100
 """Deflate cannot shrink more than 1032 times: a header that claims more is false."""
@@ -64,14 +62,14 @@ class NiftiSource:
         self._lock = Lock()
         self._file: int | None = None
         raw, version = _raw_header(path)
-        header: Any = _VERSIONS[_header_size(raw)][1](raw, check=False)  # type: ignore[no-untyped-call]  # nibabel is untyped
+        header: Any = parse_header(raw)
         self._data = _data_path(path, raw[_MAGIC_AT[version] :])
         try:
             self._dtype = np.dtype(header.get_data_dtype())
             self._offset = int(header.get_data_offset())
             sizes = [int(n) for n in header.get_data_shape()]
             calibration = _calibration(header)
-            nifti = _nifti_header(header, raw, version)
+            nifti = kept_header(header)
         except (HeaderDataError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise NotAnImage(f"{path.name} has a damaged header: {first_line(error)}") from error
         shape = _canonical(sizes, path.name)
@@ -191,7 +189,7 @@ def _skip(stream: BinaryIO | gzip.GzipFile, count: int) -> None:
 
 
 def _header_size(head: bytes) -> int:
-    return next((n for n in _VERSIONS if n.to_bytes(4, "little") in (head[:4], head[3::-1])), 0)
+    return next((n for n in VERSIONS if n.to_bytes(4, "little") in (head[:4], head[3::-1])), 0)
 
 
 def _raw_header(path: Path) -> tuple[bytes, int]:
@@ -200,13 +198,13 @@ def _raw_header(path: Path) -> tuple[bytes, int]:
     size = _header_size(head)
     if not is_nifti(head) or not size or len(head) < size:
         raise NotAnImage(f"{path.name} is not a NIfTI file that can be read")
-    if head[_MAGIC_AT[_VERSIONS[size][0]] + 1] == ord("+") and len(head) > size and head[size]:
+    if head[_MAGIC_AT[VERSIONS[size][0]] + 1] == ord("+") and len(head) > size and head[size]:
         warnings.warn(
             f"{path.name}: its header extensions are dropped, they may name persons",
             SourceWarning,
             stacklevel=2,
         )
-    return head[:size], _VERSIONS[size][0]
+    return head[:size], VERSIONS[size][0]
 
 
 def _data_path(path: Path, magic: bytes) -> Path:
@@ -239,27 +237,3 @@ def _calibration(header: Any) -> Calibration:
     unit = space_unit(space)
     units = {axis: time_unit(time) if axis == "t" else unit for axis in scale}
     return Calibration(scale, units)
-
-
-def _nifti_header(header: Any, raw: bytes, version: int) -> NiftiHeader:
-    slope, inter = header.get_slope_inter()
-    fields = {
-        "version": version,
-        "affine": _plain(header.get_best_affine()),
-        "units": list(header.get_xyzt_units()),
-        "header": {name: _plain(header[name]) for name in header.keys()},  # noqa: SIM118  # no mapping
-    }
-    return NiftiHeader(
-        raw, fields, 1.0 if slope is None else float(slope), 0.0 if inter is None else float(inter)
-    )
-
-
-def _plain(value: Any) -> Any:
-    """A header field as JSON; what is not finite becomes null."""
-    array = np.asarray(value)
-    if array.dtype.kind == "S":
-        return bytes(array.tobytes()).rstrip(b"\0").decode("latin-1")
-    if array.ndim:
-        return [_plain(item) for item in array]
-    plain = array.item()
-    return None if isinstance(plain, float) and not np.isfinite(plain) else plain

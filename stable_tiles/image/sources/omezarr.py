@@ -34,7 +34,7 @@ class StoreSource:
             is_rgb=image.is_rgb,
             is_labels=image.attributes.get("kind") == "labels",
             metadata={"format": f"ome-zarr {image.multiscale.version}", "digest": image.digest()},
-            nifti=_nifti(image),
+            nifti=nifti_of(image),
             bytes_in=_bytes(Path(str(path))),
         )
 
@@ -61,8 +61,11 @@ def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def _nifti(image: Image) -> NiftiHeader | None:
-    """The NIfTI header that an earlier conversion kept."""
+def nifti_of(image: Image) -> NiftiHeader | None:
+    """The NIfTI header that an earlier conversion kept, with the scaling of the store's own pixels.
+
+    A translation has none: its pixels are values of the target domain.
+    """
     fields = image.attributes.get("nifti")
     array = zarr.open_group(image.path, mode="r").get("nifti")
     if not isinstance(fields, dict) or not isinstance(array, zarr.Array):

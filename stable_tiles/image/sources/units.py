@@ -41,6 +41,32 @@ _TIME = {
     "hours": "hour",
 }
 
+METERS = {
+    "picometer": 1e-12,
+    "angstrom": 1e-10,
+    "nanometer": 1e-9,
+    "micrometer": 1e-6,
+    "millimeter": 1e-3,
+    "centimeter": 1e-2,
+    "decimeter": 0.1,
+    "meter": 1.0,
+    "kilometer": 1e3,
+    "inch": 0.0254,
+    "foot": 0.3048,
+    "yard": 0.9144,
+}
+"""Metres in a unit of length of NGFF's spelling."""
+
+SECONDS = {
+    "nanosecond": 1e-9,
+    "microsecond": 1e-6,
+    "millisecond": 1e-3,
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3600.0,
+}
+"""Seconds in a unit of time of NGFF's spelling."""
+
 SPACE_UNITS = frozenset(_SPACE.values())
 """The units of length in NGFF's spelling."""
 
