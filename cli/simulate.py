@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     help="Training images of each domain; a quarter as many (at least 1) are added for tests.",
 )
 @click.option("--seed", default=0, show_default=True, help="Everything follows from it.")
-@click.option("--frames", default=1, show_default=True, help="Time points (calcium).")
-@click.option("--slices", default=1, show_default=True, help="Optical sections (calcium).")
-@click.option("--channels", type=int, help="Channels  [default: calcium 1 (of 6), he 3]")
+@click.option("--frames", default=1, show_default=True, help="Time points: calcium only.")
+@click.option("--slices", default=1, show_default=True, help="Optical sections: every task but he.")
+@click.option(
+    "--channels", type=int, help="Channels: calcium 1 to 6, he 3, others 1.  [default: the least]"
+)
 @click.option(
     "--format",
     "file_format",
@@ -59,9 +61,14 @@ def simulate(
 ) -> None:
     """Write simulated images of TASK to the folder OUT.
 
+    TASK is calcium (cytosolic to nuclear), dapi (DIC to DAPI), he
+    (fluorescence to H&E), mri (T2 to PD), penicillium or planaria (few
+    photons to many).
+
     OUT/train/A and OUT/train/B are unpaired; OUT/test/A, OUT/test/B and
     OUT/test/labels show the same scenes under the same names. Labels are
-    whole cells for calcium (their nuclei in OUT/test/nuclei), nuclei for he.
+    whole cells for calcium (their nuclei in OUT/test/nuclei) and nuclei for
+    dapi, he and planaria; mri and penicillium have none.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         from stable_tiles.simulate.plan import SimulateOptions
@@ -81,8 +88,12 @@ def _text(report: SimulateReport) -> str:
     lines = [
         f"{verb} {report.output}: {report.task}, seed {report.seed}, {report.format}",
         f"train: 2 x {report.train_images} unpaired images, {pixels}",
-        f"test: {report.test_images} pairs, labels in {', '.join(report.labels)}",
+        f"test: {report.test_images} pairs, {_labels(report)}",
         f"{size / 2**20:.1f} MiB{' of raw pixels' if report.dry_run else ''}"
         f", {report.memory_bytes / 2**20:.0f} MiB of memory, {report.seconds:.1f} s",
     ]
     return "\n".join(lines)
+
+
+def _labels(report: SimulateReport) -> str:
+    return f"labels in {', '.join(report.labels)}" if report.labels else "no labels"

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import Channel
-from stable_tiles.simulate.cells import Box, Grid, Patches, Sites, Stamps, wobbly
+from stable_tiles.simulate.cells import Box, Grid, Patches, Sites, Stamps, numbered, wobbly
 from stable_tiles.simulate.fields import Field
 from stable_tiles.simulate.gcamp import Gcamp
 from stable_tiles.simulate.optics import Blur, Camera, Plane
@@ -135,15 +135,16 @@ class Anatomy:
 class Calcium:
     """The task; its fields are its physical parameters.
 
-    The pixel size follows from a soma of 7 um being 16 pixels across; the
-    frame interval is that of a confocal recording of one plane (the paper
-    does not give it); sections are further apart than a soma is thick, so
-    each shows other cells.  With more than one channel the first is GCaMP
-    and the others are static markers that a random half of the cells
-    express in the same compartment.  `texture` is the standard deviation of
-    the logarithm of the indicator's density.  The nucleus shines at 0.55 of
-    the cytosol: an optical section is thicker than half a cell, so cytosol
-    above and below it is seen through it, as in light-sheet recordings.
+    The pixel size follows from a soma of 7 um being 16 pixels across (the
+    paper's pixel is 0.45 um); the frame interval resolves the rise of an
+    event, which the paper's recordings of 0.58 Hz do not; sections are
+    further apart than a soma is thick, so each shows other cells.  With more
+    than one channel the first is GCaMP and the others are static markers
+    that a random half of the cells express in the same compartment.
+    `texture` is the standard deviation of the logarithm of the indicator's
+    density.  The nucleus shines at 0.55 of the cytosol: an optical section
+    is thicker than half a cell, so cytosol above and below it is seen
+    through it, as in light-sheet recordings.
     """
 
     neurons: Neurons = Neurons()
@@ -179,8 +180,8 @@ class Calcium:
             "nuclei": Picture("uint32", (Channel("nuclei"),), is_label=True),
         }
 
-    def axes(self, names: str) -> Axes:
-        """The named axes in micrometres and seconds."""
+    def axes(self, names: str, size: int) -> Axes:
+        """The named axes in micrometres and seconds, whatever the size."""
         um = self.pixel_size_um
         scale = {"t": self.frame_s, "z": self.section_um, "y": um, "x": um}
         units = dict.fromkeys("zyx", "micrometer") | {"t": "second"}
@@ -204,8 +205,7 @@ class Calcium:
         anatomy = self._anatomy(block, 0)
         numbers = self.neurons.grid.numbers(anatomy.sites, block.size, block.z)
         share = anatomy.inside if view == "labels" else np.minimum(anatomy.nuclear, anatomy.inside)
-        labels = np.where(share >= 0.5, np.append(numbers, np.uint32(0))[anatomy.owner], 0)
-        return np.broadcast_to(labels.astype(np.uint32), (len(block.frames), 1, *labels.shape))
+        return numbered(numbers, anatomy.owner, share, len(block.frames))
 
     def _brightness(self, block: Block, sites: Sites) -> Floats:
         """Brightness of every cell, (frames, channels, cells); a resting median cell has 1."""

@@ -223,6 +223,33 @@ class Stamps:
         return 2 * self.half + 1
 
 
+def numbered(
+    numbers: npt.NDArray[np.uint32],
+    owner: npt.NDArray[np.int32],
+    share: npt.NDArray[np.float32],
+    frames: int,
+) -> npt.NDArray[np.uint32]:
+    """Label image of cells that do not move.
+
+    Parameters
+    ----------
+    numbers : uint32 array (n,)
+        Number of every cell.
+    owner : int32 array (y, x)
+        Index of the cell of every pixel, -1 for none.
+    share : float32 array (y, x)
+        Share of the pixel that is in it; from a half on the pixel is the cell's.
+    frames : int
+
+    Returns
+    -------
+    uint32 array (frames, 1, y, x), 0 where there is no cell.
+    """
+    own = np.append(numbers, np.uint32(0))[owner]
+    labels = np.where(share >= 0.5, own, np.uint32(0))
+    return np.broadcast_to(labels, (frames, 1, *labels.shape))
+
+
 def _overlap(start: int, length: int, side: int) -> tuple[slice, slice]:
     """Where a patch from `start` meets 0..length: in the plane, and in the patch."""
     low, high = max(start, 0), max(min(start + side, length), start, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -65,6 +66,46 @@ class Field:
                 lattice = self.stream.normal(row + j, column + k)
                 values += row_weights[j] * column_weights[k] * lattice
         return values / _DEVIATION
+
+
+@dataclass(frozen=True)
+class Volume:
+    """As `Field`, in three dimensions: planes of it at any height belong together.
+
+    Independent fields lie one pitch above the other and are joined by the
+    same cubic B-spline.
+
+    Parameters
+    ----------
+    stream : Stream
+        Names the field.
+    pitch : float
+        Distance of lattice points along y and x, pixels.
+    rise : float or None
+        Distance of lattice points along z, in the unit in which heights are
+        given; `pitch` by default.
+    """
+
+    stream: Stream
+    pitch: float
+    rise: float | None = None
+
+    def over(self, box: tuple[int, int, int, int], height: float) -> Floats:
+        """Values at the pixel centres of a box at one height, float64 (y, x)."""
+        planes = [weight * field.over(box) for weight, field in self._planes(height)]
+        return np.asarray(sum(planes) / sqrt(_DEVIATION))
+
+    def at(self, y: Floats, x: Floats, height: float) -> Floats:
+        """Values at any points (pixels, equal shapes) of one height."""
+        planes = [weight * field.at(y, x) for weight, field in self._planes(height)]
+        return np.asarray(sum(planes) / sqrt(_DEVIATION))
+
+    def _planes(self, height: float) -> list[tuple[float, Field]]:
+        below, weights = _spline(np.array(height / (self.rise or self.pitch)))
+        return [
+            (float(weight), Field(self.stream.named("plane", int(below) + k), self.pitch))
+            for k, weight in enumerate(weights)
+        ]
 
 
 def _spline(position: Floats) -> tuple[Ints, tuple[Floats, Floats, Floats, Floats]]:

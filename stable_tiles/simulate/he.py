@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import RGB_CHANNELS, Channel
+from stable_tiles.simulate.cells import numbered
 from stable_tiles.simulate.optics import Blur, Camera, Plane
 from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
 from stable_tiles.simulate.tissue import Section, Tissue
@@ -90,8 +91,8 @@ class HematoxylinEosin:
             "labels": Picture("uint32", (Channel("nuclei"),), is_label=True),
         }
 
-    def axes(self, names: str) -> Axes:
-        """The named axes in micrometres."""
+    def axes(self, names: str, size: int) -> Axes:
+        """The named axes in micrometres, whatever the size."""
         scale = dict.fromkeys("yx", self.pixel_size_um)
         return Axes.named(names, scale, dict.fromkeys("yx", "micrometer"))
 
@@ -115,9 +116,7 @@ class HematoxylinEosin:
 
     def _numbers(self, block: Block, section: Section) -> npt.NDArray[np.uint32]:
         numbers = self.tissue.grid.numbers(section.sites, block.size, 0)
-        own = np.append(numbers, np.uint32(0))[section.owner]
-        labels = np.where(section.inside >= 0.5, own, np.uint32(0))
-        return np.broadcast_to(labels, (len(block.frames), 1, *labels.shape))
+        return numbered(numbers, section.owner, section.inside, len(block.frames))
 
 
 def fluorescence(section: Section) -> Plane:

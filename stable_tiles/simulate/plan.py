@@ -120,17 +120,12 @@ def plan(task: Task, options: SimulateOptions) -> tuple[Output, ...]:
     InputError
         If the task has no frames, sections or channels such as were asked for.
     """
-    channels = options.channels or task.channels.start
-    if channels not in task.channels:
-        allowed = " to ".join(str(n) for n in sorted({task.channels[0], task.channels[-1]}))
-        raise InputError(f"task {task.name} has no images of {channels} channels: use {allowed}")
-    if options.frames > 1 and not task.has_time:
-        raise InputError(f"task {task.name} does not change in time: leave out --frames")
-    if options.slices > 1 and not task.has_depth:
-        raise InputError(f"task {task.name} has one section only: leave out --slices")
+    channels = _channels(task, options)
 
     def output(folder: str, number: int, scene: str, view: View) -> Output:
-        shown = Scene(task, options.seed, f"{scene}/{number:04}", options.size, channels)
+        shown = Scene(
+            task, options.seed, f"{scene}/{number:04}", options.size, channels, options.slices
+        )
         name = f"{folder}/{number:04}{SUFFIXES[options.file_format]}"
         shape, axes = _shape(shown, view, options)
         return Output(PurePosixPath(name), shown, view, shape, axes)
@@ -150,6 +145,19 @@ def plan(task: Task, options: SimulateOptions) -> tuple[Output, ...]:
     return (*train, *test)
 
 
+def _channels(task: Task, options: SimulateOptions) -> int:
+    """Channels of the images; refuses what the task does not have."""
+    channels = options.channels or task.channels.start
+    if channels not in task.channels:
+        allowed = " to ".join(str(n) for n in sorted({task.channels[0], task.channels[-1]}))
+        raise InputError(f"task {task.name} has no images of {channels} channels: use {allowed}")
+    if options.frames > 1 and not task.has_time:
+        raise InputError(f"task {task.name} does not change in time: leave out --frames")
+    if options.slices > 1 and not task.has_depth:
+        raise InputError(f"task {task.name} has one section only: leave out --slices")
+    return channels
+
+
 def _shape(
     scene: Scene, view: View, options: SimulateOptions
 ) -> tuple[tuple[int, int, int, int, int], Axes]:
@@ -160,4 +168,4 @@ def _shape(
     exist = {"t": frames > 1, "c": count > 1, "z": options.slices > 1, "y": True, "x": True}
     names = "".join(name for name, there in exist.items() if there)
     shape = (frames, count, options.slices, options.size, options.size)
-    return shape, scene.task.axes(names)
+    return shape, scene.task.axes(names, options.size)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import Channel
 from stable_tiles.region import Region
-from stable_tiles.simulate.optics import Camera, Plane
+from stable_tiles.simulate.optics import Plane
 from stable_tiles.simulate.streams import Stream
 
 BLOCK = 256
@@ -44,7 +44,10 @@ class Block:
     channels : int
         Channels of the images.
     size : int
-        Side of the whole image, pixels; numbers of cells depend on it, pixels do not.
+        Side of the whole image, pixels; numbers of cells depend on it, pixels only of a
+        task whose subject fills the image.
+    sections : int
+        Optical sections of the whole image; only tasks that centre their stack ask.
     noise : bool
         Whether to expose the detector, or to give its expected counts.
     """
@@ -56,6 +59,7 @@ class Block:
     frames: range
     channels: int
     size: int
+    sections: int
     noise: bool
 
     def box(self, margin: int) -> tuple[int, int, int, int]:
@@ -78,7 +82,17 @@ class Picture:
     is_label: bool = False
 
 
-def detect(camera: Camera, brightness: Plane, block: Block, view: View) -> npt.NDArray[Any]:
+class Detector(Protocol):
+    """What turns brightness into the numbers of an image: a camera, a receiver coil."""
+
+    def expected(self, brightness: Plane) -> Plane:
+        """What an ideal exposure without noise would give, float32."""
+
+    def expose(self, brightness: Plane, rng: np.random.Generator) -> npt.NDArray[np.integer]:
+        """One noisy exposure, of the detector's integer dtype."""
+
+
+def detect(detector: Detector, brightness: Plane, block: Block, view: View) -> npt.NDArray[Any]:
     """What the block's request asks for: exposures, or the expected counts.
 
     Parameters
@@ -87,12 +101,12 @@ def detect(camera: Camera, brightness: Plane, block: Block, view: View) -> npt.N
 
     Returns
     -------
-    array of the same shape, of the camera's dtype, or float32 without noise.
+    array of the same shape, of the detector's dtype, or float32 without noise.
     """
     if not block.noise:
-        return camera.expected(brightness)
+        return detector.expected(brightness)
     exposures = [
-        camera.expose(frame, block.noise_stream(view, number).generator())
+        detector.expose(frame, block.noise_stream(view, number).generator())
         for number, frame in zip(block.frames, brightness, strict=True)
     ]
     return np.stack(exposures)
@@ -124,8 +138,8 @@ class Task(Protocol):
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """What can be seen of a scene, and as what image."""
 
-    def axes(self, names: str) -> Axes:
-        """The named axes with this task's scales and units."""
+    def axes(self, names: str, size: int) -> Axes:
+        """The named axes of an image of `size` pixels a side, with scales and units."""
 
     def paint(self, block: Block, view: View) -> npt.NDArray[Any]:
         """One block of one view, (frames, channels, BLOCK, BLOCK), a function of its arguments."""
@@ -143,9 +157,13 @@ class Scene:
         Scenes of different names have nothing in common.
     size : int
         Side of the image that will be cut from the plane, pixels.  Only the
-        numbers of cells depend on it.
+        numbers of cells depend on it, and the scale of a task whose subject
+        fills the image.
     channels : int
         Channels of its images.
+    sections : int
+        Optical sections of the image; a stack through focus or through a head
+        is centred in them.
     """
 
     task: Task
@@ -153,6 +171,7 @@ class Scene:
     name: str
     size: int
     channels: int = 1
+    sections: int = 1
 
     def render(self, region: Region, view: View, *, noise: bool = True) -> npt.NDArray[Any]:
         """The pixels of one region, the same bits whichever region they are asked in.
@@ -163,7 +182,7 @@ class Scene:
             Over (t, z, y, x), pixels.
         view : {"a", "b", "labels", "nuclei"}
         noise : bool
-            False gives the expected counts (float32) in place of an exposure.
+            False gives what the detector expects (float32) in place of an exposure.
 
         Returns
         -------
@@ -178,7 +197,7 @@ class Scene:
         stream = Stream((self.seed, self.task.name, self.name))
         for cell in Region(region.start[1:], region.stop[1:]).divide((1, BLOCK, BLOCK)):
             z, y, x = cell.start[0], cell.start[1] // BLOCK * BLOCK, cell.start[2] // BLOCK * BLOCK
-            block = Block(stream, y, x, z, frames, self.channels, self.size, noise)
+            block = Block(stream, y, x, z, frames, self.channels, self.size, self.sections, noise)
             painted = self.task.paint(block, view)
             rows, columns = cell.relative_to((0, y, x)).slices[1:]
             _, to_y, to_x = cell.relative_to(region.start[1:]).slices

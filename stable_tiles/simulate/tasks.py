@@ -10,7 +10,14 @@ from stable_tiles.errors import InputError
 if TYPE_CHECKING:
     from stable_tiles.simulate.scene import Task
 
-TASKS = {"calcium": "Calcium", "he": "HematoxylinEosin"}
+TASKS = {
+    "calcium": "Calcium",
+    "dapi": "Dapi",
+    "he": "HematoxylinEosin",
+    "mri": "DualEcho",
+    "penicillium": "Penicillium",
+    "planaria": "Planaria",
+}
 """Class of each task, which lies in the module of the task's name."""
 
 

@@ -66,14 +66,15 @@ def simulate(
 
     ``out/train/A`` and ``out/train/B`` hold ``options.count`` unpaired images
     each, ``out/test/A`` and ``out/test/B`` a quarter as many (at least one)
-    paired by name, ``out/test/labels`` the numbers of their cells (calcium:
-    whole cells, with the nuclei in ``out/test/nuclei``; he: nuclei).  A name
-    and a seed always give the same pixels; `out` appears when it is whole.
+    paired by name, ``out/test/labels`` the numbers of their cells where there
+    are any (calcium: whole cells, with the nuclei in ``out/test/nuclei``; dapi,
+    he and planaria: nuclei).  A name and a seed always give the same pixels;
+    `out` appears when it is whole.
 
     Parameters
     ----------
     task : str
-        ``calcium`` or ``he``.
+        One of `TASKS`.
     out : str or Path
         Folder to write.
     options : SimulateOptions

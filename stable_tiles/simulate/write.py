@@ -20,7 +20,7 @@ from stable_tiles.region import Region
 from stable_tiles.simulate.plan import Output
 from stable_tiles.simulate.scene import BLOCK
 
-_UNITS = {"micrometer": "µm", "second": "s"}
+_UNITS = {"micrometer": "µm", "millimeter": "mm", "second": "s"}
 
 
 def layout_of(output: Output) -> Layout:

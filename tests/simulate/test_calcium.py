@@ -121,6 +121,6 @@ def test_no_cell_is_cut_where_blocks_meet() -> None:
 
 
 def test_axes_have_physical_scales() -> None:
-    axes = Calcium().axes("tzyx")
+    axes = Calcium().axes("tzyx", SIZE)
     assert axes.scale == {"t": 0.4, "z": 10.0, "y": 0.44, "x": 0.44}
     assert axes.units == {"t": "second", "z": "micrometer", "y": "micrometer", "x": "micrometer"}

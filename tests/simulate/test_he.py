@@ -66,4 +66,4 @@ def test_a_channel_is_named_after_its_compartment_and_shown_in_its_colour() -> N
     pictures = HematoxylinEosin().pictures(3)
     assert [c.name for c in pictures["a"].channels] == ["cytoplasm", "nuclei", "matrix"]
     assert [c.color for c in pictures["a"].channels] == ["FF0000", "00FF00", "0000FF"]
-    assert HematoxylinEosin().axes("cyx").scale == {"y": 0.55, "x": 0.55}
+    assert HematoxylinEosin().axes("cyx", SIZE).scale == {"y": 0.55, "x": 0.55}

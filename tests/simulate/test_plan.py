@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from stable_tiles.errors import InputError
 from stable_tiles.simulate.plan import SimulateOptions, plan
-from stable_tiles.simulate.tasks import load_task
+from stable_tiles.simulate.tasks import TASKS, load_task
 
 
-@given(st.integers(1, 40), st.sampled_from(["calcium", "he"]))
+@given(st.integers(1, 40), st.sampled_from(sorted(TASKS)))
 def test_no_training_scene_is_used_twice_and_test_scenes_are_shared(count: int, task: str) -> None:
     options = SimulateOptions(count=count)
     outputs = plan(load_task(task), options)
@@ -21,7 +21,8 @@ def test_no_training_scene_is_used_twice_and_test_scenes_are_shared(count: int, 
     assert len(scenes) == len(train) == 2 * count
     assert not {o.scene.name for o in test} & set(scenes)
     folders = {o.path.parent.name for o in test}
-    assert {"A", "B", "labels"} <= folders
+    assert {"A", "B"} <= folders
+    assert ("labels" in folders) == (task not in {"mri", "penicillium"})
     for name in {o.path.name for o in test}:
         same = [o for o in test if o.path.name == name]
         assert {o.path.parent.name for o in same} == folders
@@ -44,6 +45,8 @@ def test_axes_exist_where_they_are_longer_than_one() -> None:
         ("he", SimulateOptions(frames=2), "leave out --frames"),
         ("he", SimulateOptions(slices=2), "leave out --slices"),
         ("he", SimulateOptions(channels=1), "channels: use 3"),
+        ("mri", SimulateOptions(frames=2), "leave out --frames"),
+        ("dapi", SimulateOptions(channels=2), "channels: use 1$"),
         ("calcium", SimulateOptions(channels=9), "channels: use 1 to 6"),
     ],
 )

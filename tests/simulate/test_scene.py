@@ -14,12 +14,19 @@ from stable_tiles.simulate.scene import BLOCK, Scene, View
 from stable_tiles.simulate.tasks import TASKS, load_task
 
 SIZE = 2 * BLOCK
-VIEWS = [(task, view) for task in sorted(TASKS) for view in ("a", "b", "labels")]
+VIEWS = [
+    (task, view)
+    for task in sorted(TASKS)
+    for view in ("a", "b", "labels")
+    if view in load_task(task).pictures(load_task(task).channels.start)
+]
+ENDLESS = sorted(set(TASKS) - {"mri"})
+"""Tasks whose scenes have no middle."""
 
 
-def scene(task: str, seed: int = 0, name: str = "test/0000") -> Scene:
+def scene(task: str, seed: int = 0, name: str = "test/0000", size: int = SIZE) -> Scene:
     loaded = load_task(task)
-    return Scene(loaded, seed, name, SIZE, loaded.channels.start)
+    return Scene(loaded, seed, name, size, loaded.channels.start)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +63,13 @@ def test_frames_and_sections_can_be_asked_for_alone(
 @pytest.mark.parametrize("view", ["a", "b"])
 def test_blocks_leave_no_seam(task: str, view: View) -> None:
     region = Region((0, 0, 0, BLOCK - 64), (1, 1, 3 * BLOCK, BLOCK + 64))
-    clean = scene(task).render(region, view, noise=False)[0, :, 0].astype(float)
+    whole = scene(task, size=3 * BLOCK)  # the middle of a head is not at the edge of a block
+    clean = whole.render(region, view, noise=False)[0, :, 0].astype(float)
     steps = np.abs(np.diff(clean, axis=-1)).mean(axis=(0, 1))
     assert steps[63] < 1.15 * max(*steps[61:63], *steps[64:66])
 
 
-@pytest.mark.parametrize("task", sorted(TASKS))
+@pytest.mark.parametrize("task", ENDLESS)
 @pytest.mark.parametrize("view", ["a", "b"])
 def test_a_scene_far_away_is_as_sharp_and_as_bright(task: str, view: View) -> None:
     def statistics(start: int) -> tuple[float, float]:
@@ -84,7 +92,9 @@ def test_the_seed_and_the_name_make_the_scene(task: str) -> None:
         assert abs(product) < 0.35 * first.std() * pixels.std()
 
 
-@pytest.mark.parametrize(("task", "floor"), [("calcium", 0.965), ("he", 0.93)])
+@pytest.mark.parametrize(
+    ("task", "floor"), [("calcium", 0.965), ("dapi", 0.9), ("he", 0.93), ("mri", 0.965)]
+)
 def test_noise_is_moderate_and_new_in_every_exposure(task: str, floor: float) -> None:
     region = Region((0, 0, 0, 0), (1, 1, BLOCK, BLOCK))
     views: tuple[View, ...] = ("a", "b")

@@ -92,7 +92,7 @@ def test_tiff_files_hold_the_same_pixels_and_their_size(
         expected = np.squeeze(np.moveaxis(pixels, 1, -1) if task == "he" else pixels)
         np.testing.assert_array_equal(series.asarray().squeeze(), expected)
         assert tiff.ome_metadata
-        assert f'PhysicalSizeX="{loaded.axes("yx").scale["x"]}"' in tiff.ome_metadata
+        assert f'PhysicalSizeX="{loaded.axes("yx", 300).scale["x"]}"' in tiff.ome_metadata
         assert 'PhysicalSizeXUnit="µm"' in tiff.ome_metadata
 
 
