@@ -1,12 +1,24 @@
-"""Usage: what this process has taken of the machine."""
+"""Usage: what this process has taken of the machine, and what it may take."""
 
 from __future__ import annotations
 
 import resource
 import sys
 
+import psutil
+
 
 def peak_rss_bytes() -> int:
     """Largest resident memory that this process has had, bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def machine_bytes() -> int:
+    """Memory of this machine, bytes."""
+    return int(psutil.virtual_memory().total)
+
+
+def decodable_bytes(limit: int) -> int:
+    """The largest thing that may be decoded whole, bytes: `limit`, or half of the free memory."""
+    return min(limit, int(psutil.virtual_memory().available) // 2)

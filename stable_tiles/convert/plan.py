@@ -16,9 +16,13 @@ from stable_tiles.image.sources.segments import RECENT_BYTES
 from stable_tiles.image.sources.source import Description, SourceWarning
 from stable_tiles.image.sources.units import space_unit
 from stable_tiles.image.spec import ImageSpec
+from stable_tiles.usage import machine_bytes
 
 MAX_DEFAULT_WORKERS = 4
 """Threads by default: the disk is busy with fewer, and each holds a region."""
+
+MAX_RATIO = 100
+"""How often its own size an image may be, decoded, before the free disk is asked."""
 
 _BASE_BYTES = 400 * 2**20
 _COPIES = 6.0
@@ -63,6 +67,31 @@ class ConvertPlan:
         return int(_BASE_BYTES + RECENT_BYTES + whole + self.workers * _COPIES * block)
 
 
+def refuse_false_size(description: Description, free: int) -> None:
+    """Refuse an image that claims to be larger than the disk and than what its file can hold.
+
+    Parameters
+    ----------
+    description : Description
+        The source.
+    free : int
+        Free bytes of the disk.
+
+    Raises
+    ------
+    InputError
+        If it is a damaged header or a decompression bomb, as far as one can tell.
+    """
+    claimed = prod(description.shape) * description.dtype.itemsize
+    held = description.bytes_in or free
+    if claimed > free and claimed > MAX_RATIO * held:
+        raise InputError(
+            f"the image declares {claimed / 2**30:.0f} GiB of pixels in a file of "
+            f"{held / 2**20:.1f} MiB, with {free / 2**30:.0f} GiB free on disk: its header is "
+            "damaged or false. If it is right, make room, or cut a part out with --region"
+        )
+
+
 def plan_conversion(description: Description, options: ConvertOptions) -> ConvertPlan:
     """The plan for a source.
 
@@ -98,7 +127,13 @@ def plan_conversion(description: Description, options: ConvertOptions) -> Conver
         labels=described.is_labels,
     )
     wanted = options.workers or min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
-    return ConvertPlan(described, spec, min(wanted, len(layout.regions())))
+    plan = ConvertPlan(described, spec, min(wanted, len(layout.regions())))
+    if plan.memory_bytes > (memory := machine_bytes()):
+        raise InputError(
+            f"up to {plan.memory_bytes >> 20} MiB of memory are needed, the machine has "
+            f"{memory >> 20}: use --workers 1 or a smaller --shard"
+        )
+    return plan
 
 
 def calibrated(description: Description, said: Said) -> Description:

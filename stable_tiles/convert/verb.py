@@ -14,7 +14,7 @@ import numpy as np
 
 from stable_tiles.convert.digests import digests_of
 from stable_tiles.convert.options import ConvertOptions
-from stable_tiles.convert.plan import ConvertPlan, plan_conversion
+from stable_tiles.convert.plan import ConvertPlan, plan_conversion, refuse_false_size
 from stable_tiles.convert.report import ConvertReport, planned
 from stable_tiles.convert.write import RegionTask, stored_bytes, write_regions
 from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
@@ -76,11 +76,12 @@ def convert(
     _refuse_target(target, paths, options)
     source = _open(paths, target, options)
     try:
+        refuse_false_size(source.description, _free_bytes(target))
         plan = plan_conversion(source.description, options)
         written, resumed = 0, 0
         if not options.dry_run:
-            _probe(source)
             _warn_of_small_disk(plan, target)
+            _probe(source)
             resumed = _write(source, plan, target, options, progress)
             written = stored_bytes(target)
     finally:
@@ -132,8 +133,7 @@ def _probe(source: Source) -> None:
 
 
 def _warn_of_small_disk(plan: ConvertPlan, target: Path) -> None:
-    folder = next(p for p in target.absolute().parents if p.is_dir())
-    free = shutil.disk_usage(folder).free
+    free = _free_bytes(target)
     if free < plan.disk_bytes:
         warnings.warn(
             f"{free >> 20} MiB are free for up to {plan.disk_bytes >> 20} MiB: "
@@ -141,6 +141,12 @@ def _warn_of_small_disk(plan: ConvertPlan, target: Path) -> None:
             SourceWarning,
             stacklevel=2,
         )
+
+
+def _free_bytes(target: Path) -> int:
+    """Free disk where the output will lie."""
+    folder = next(p for p in target.absolute().parents if p.is_dir())
+    return shutil.disk_usage(folder).free
 
 
 def _write(

@@ -11,6 +11,8 @@ from stable_tiles.errors import NotAnImage
 
 Version = Literal["0.4", "0.5"]
 
+_READ = frozenset({"0.1", "0.2", "0.3", "0.4", "0.5"})
+
 _RGB = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
 
 
@@ -97,6 +99,8 @@ def parse(attributes: Mapping[str, Any], where: str) -> Multiscale:
         raise NotAnImage(
             f"{where} has no OME-Zarr multiscales: give the path of an image group"
         ) from None
+    if version not in _READ:
+        raise NotAnImage(f"{where} is OME-Zarr {version}: versions up to 0.5 are read")
     try:
         scales = tuple(_scale(multiscale, dataset) for dataset in datasets)
         axes = _axes(multiscale["axes"], scales[0])

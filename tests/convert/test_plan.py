@@ -8,7 +8,7 @@ import pytest
 
 from stable_tiles.axes import Axes
 from stable_tiles.convert.options import ConvertOptions, Said
-from stable_tiles.convert.plan import calibrated, plan_conversion
+from stable_tiles.convert.plan import calibrated, plan_conversion, refuse_false_size
 from stable_tiles.errors import InputError
 from stable_tiles.image.ngff import Channel
 from stable_tiles.image.sources import Description, SourceWarning
@@ -87,3 +87,26 @@ def test_no_more_threads_than_regions() -> None:
 def test_a_chunk_that_does_not_divide_the_shard_is_refused() -> None:
     with pytest.raises(InputError, match="not a multiple"):
         plan_conversion(MOVIE, ConvertOptions(Said(time_step=1.0), chunk=500, shard=4096))
+
+
+@pytest.mark.parametrize(("bytes_in", "free"), [(10_000, 10**6), (0, 10**3)])
+def test_a_size_that_neither_file_nor_disk_can_hold_is_refused(bytes_in: int, free: int) -> None:
+    bomb = replace(MOVIE, shape=(5, 2, 1, 300_000, 200_000), bytes_in=bytes_in)
+    with pytest.raises(InputError, match="damaged or false"):
+        refuse_false_size(bomb, free)
+
+
+def test_a_size_that_the_disk_or_the_file_can_hold_is_not_refused() -> None:
+    blank = replace(MOVIE, bytes_in=100)
+    refuse_false_size(blank, free=10**9)
+    refuse_false_size(replace(MOVIE, bytes_in=100_000), free=10)
+
+
+CHANNELS = Axes.named("cyx", {"y": 0.5, "x": 0.5}, {"y": "micrometer", "x": "micrometer"})
+NAMES = (Channel("a"),) * 2000
+
+
+def test_more_memory_than_the_machine_has_is_refused() -> None:
+    wide = replace(MOVIE, shape=(1, 2000, 1, 300_000, 200_000), axes=CHANNELS, channels=NAMES)
+    with pytest.raises(InputError, match="MiB of memory are needed"):
+        plan_conversion(wide, ConvertOptions(chunk=4096, shard=65536, workers=64))

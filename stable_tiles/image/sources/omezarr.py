@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import warnings
+import zipfile
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import zarr
 
+from stable_tiles.errors import NotAnImage, first_line
 from stable_tiles.image.ngff import RGB_CHANNELS
-from stable_tiles.image.sources.source import Description, NiftiHeader, Pixels
+from stable_tiles.image.sources.source import Description, NiftiHeader, Pixels, SourceWarning
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.region import Region
+
+MAX_MEMBER_BYTES = 2**28
+"""Largest compressed file of an archive: it is inflated whole for any part of it."""
+
+_GROUP_FILES = frozenset({"zarr.json", ".zgroup"})
 
 
 class StoreSource:
     """Level 0 of an OME-Zarr image (NGFF 0.4 or 0.5).
+
+    Parameters
+    ----------
+    path : path or str
+        The store, or its URL.
+    archive : Path or None
+        The ZIP archive that it lies in.
 
     Raises
     ------
@@ -22,10 +37,18 @@ class StoreSource:
         As `open_image`.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._image = open_image(path)
+    def __init__(self, path: str | Path, archive: Path | None = None) -> None:
+        try:
+            self._image = open_image(path)
+        except NotAnImage as error:
+            if archive is None:
+                raise
+            raise NotAnImage(str(error).replace(str(path), archive.name)) from None
         image = self._image
+        files = () if archive is None else (archive,)
         channels = RGB_CHANNELS if image.is_rgb else image.channels
+        if archive is None and "://" not in str(path):
+            _warn_of_empty(image)
         self._description = Description(
             axes=image.axes,
             shape=image.shape,
@@ -35,7 +58,8 @@ class StoreSource:
             is_labels=image.attributes.get("kind") == "labels",
             metadata={"format": f"ome-zarr {image.multiscale.version}", "digest": image.digest()},
             nifti=nifti_of(image),
-            bytes_in=_bytes(Path(str(path))),
+            files=files,
+            bytes_in=archive.stat().st_size if archive else _bytes(Path(str(path))),
         )
 
     @property
@@ -53,6 +77,47 @@ class StoreSource:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _warn_of_empty(image: Image) -> None:
+    """A store whose chunks were lost reads as one value, without an error."""
+    folder = Path(image.path) / image.multiscale.paths[0]
+    described = {".zarray", ".zattrs", "zarr.json"}
+    if not any(f.is_file() and f.name not in described for f in folder.rglob("*")):
+        warnings.warn(
+            f"{image.name} stores no chunk of its level 0: every pixel reads as the fill value",
+            SourceWarning,
+            stacklevel=2,
+        )
+
+
+def zipped_store(path: Path) -> str:
+    """The URL of the store in a ZIP archive: the uppermost group in it.
+
+    Raises
+    ------
+    NotAnImage
+        If the archive is damaged or holds no Zarr group.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise NotAnImage(f"{path.name} is a damaged ZIP archive: {first_line(error)}") from None
+    largest = max(
+        (m.file_size for m in members if m.compress_type != zipfile.ZIP_STORED), default=0
+    )
+    if largest > MAX_MEMBER_BYTES:
+        raise NotAnImage(
+            f"{path.name} holds a compressed file of {largest >> 20} MiB (at most "
+            f"{MAX_MEMBER_BYTES >> 20}): unpack it first"
+        )
+    paths = [PurePosixPath(member.filename) for member in members]
+    groups = [path.parent for path in paths if path.name in _GROUP_FILES]
+    if not groups:
+        raise NotAnImage(f"{path.name} is a ZIP archive without an OME-Zarr image")
+    root = min(groups, key=lambda group: len(group.parts))
+    return f"zip://{'' if root == PurePosixPath('.') else root}::{path.resolve()}"
 
 
 def _bytes(path: Path) -> int:

@@ -24,6 +24,7 @@ from stable_tiles.image.sources.source import (
     channels_of,
 )
 from stable_tiles.region import Region
+from stable_tiles.usage import decodable_bytes
 
 MAX_DECODED_BYTES = 2 * 2**30
 """Largest picture that is decoded; TIFF is the format for more."""
@@ -54,9 +55,9 @@ class PictureSource:
         png = head.startswith(PNG_SIGNATURE)
         height, width, samples, dtype = _png_size(head, path) if png else _jpeg_size(head, path)
         decoded = height * width * samples * dtype.itemsize
-        if decoded > MAX_DECODED_BYTES:
+        if decoded > (most := decodable_bytes(MAX_DECODED_BYTES)):
             raise NotAnImage(
-                f"{path.name} decodes to {decoded >> 20} MiB (at most {MAX_DECODED_BYTES >> 20}): "
+                f"{path.name} decodes to {decoded >> 20} MiB (at most {most >> 20}): "
                 "save it as a tiled TIFF"
             )
         self._samples = {2: 1, 4: 3}.get(samples, samples) if png else samples

@@ -23,6 +23,7 @@ import tifffile
 from stable_tiles.errors import NotAnImage, WorkFailed, first_line
 from stable_tiles.image.sources.raw import RawPlanes, read_at
 from stable_tiles.image.sources.source import SourceWarning
+from stable_tiles.usage import decodable_bytes
 
 MAX_SEGMENT_BYTES = 2**30
 """Largest decoded tile or strip; it has to be in memory whole."""
@@ -160,10 +161,10 @@ class Segments:
         if keyframe.is_final:
             return
         size = prod(keyframe.chunks) * np.dtype(keyframe.dtype).itemsize
-        if size > MAX_SEGMENT_BYTES:
+        if size > (most := decodable_bytes(MAX_SEGMENT_BYTES)):
             raise NotAnImage(
                 f"{self.name} is compressed in pieces of {size >> 20} MiB (at most "
-                f"{MAX_SEGMENT_BYTES >> 20}): save it again with tiles"
+                f"{most >> 20}): save it again with tiles"
             )
 
     def _touched(self, slab: int, rows: slice, columns: slice) -> Iterator[int]:

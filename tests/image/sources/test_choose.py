@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stable_tiles.errors import InputError, NotAnImage, StableTilesError, StoreNotFound
-from stable_tiles.image.sources import open_source
+from stable_tiles.image.sources import SourceOptions, open_source
 from stable_tiles.image.sources.nifti import NiftiSource
 from stable_tiles.image.sources.omezarr import StoreSource
 from stable_tiles.image.sources.picture import PictureSource
@@ -104,3 +104,21 @@ def test_a_damaged_tiff_reads_or_is_refused_in_one_line(
     else:
         lines = ["read"]
     assert len(lines) == 1
+
+
+def test_a_folder_of_frames_is_stacked_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        tifffile.imwrite(tmp_path / f"frame{number}.tif", np.full((8, 9), number, np.uint8))
+    (tmp_path / "notes.txt").write_text("no frame")
+    (tmp_path / "._frame1.tif").write_text("no frame either")
+    with pytest.raises(InputError, match="folder of 3 frames: add --stack"):
+        open_source([tmp_path])
+    source = open_source([tmp_path], SourceOptions(stack="t"))
+    assert source.description.shape == (3, 1, 1, 8, 9)
+    block = source.read(Region.whole((3, 1, 8, 9)))
+    assert block[:, 0, 0, 0, 0].tolist() == [1, 2, 10]
+
+
+def test_a_folder_without_frames_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotAnImage, match="without an OME-Zarr image and without frames"):
+        open_source([tmp_path])
