@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -13,20 +14,18 @@ if TYPE_CHECKING:
     from stable_tiles.evaluate.images import DataRange, ImageReport
 
 
-class DataRangeType(click.ParamType):
-    """``auto``, ``dtype``, ``reference`` or a number."""
-
-    name = "auto|dtype|reference|NUMBER"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> DataRange:
-        """The word, or the number."""
-        if value in {"auto", "dtype", "reference"}:
-            word: DataRange = value
+def _data_range(context: click.Context, parameter: click.Parameter, value: str) -> DataRange:
+    """The option's word, or its number."""
+    words: tuple[Literal["auto", "dtype", "reference"], ...] = ("auto", "dtype", "reference")
+    for word in words:
+        if value == word:
             return word
-        try:
-            return float(value)
-        except ValueError:
-            self.fail(f"{value!r}: give auto, dtype, reference or a number", param, ctx)
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r}: give auto, dtype, reference or a number", context, parameter
+        ) from None
 
 
 @click.group()
@@ -46,7 +45,8 @@ def evaluate() -> None:
 )
 @click.option(
     "--data-range",
-    type=DataRangeType(),
+    callback=_data_range,
+    metavar="auto|dtype|reference|NUMBER",
     default="auto",
     show_default=True,
     help="Range of pixels for PSNR and SSIM; auto: 1 with --normalize percentile, 255 for uint8, "
@@ -77,20 +77,61 @@ def images(
 @click.argument("source", metavar="INPUT.zarr")
 @click.argument("translated", metavar="TRANSLATED.zarr")
 @click.option("--diameter", default=16.0, show_default=True, help="Of a cell, pixels.")
+@click.option(
+    "--segmenter",
+    default="classical",
+    show_default=True,
+    metavar="classical|cellpose|FILE.onnx",
+    help="What finds the cells.",
+)
+@click.option("--cellpose-model", type=click.Path(path_type=Path), help="A Cellpose 3 model.")
+@click.option(
+    "--onnx-diameter",
+    type=float,
+    help="Of cells in the images that the ONNX model was trained on, pixels; images are resized to "
+    "match  [default: not resized]",
+)
+@click.option(
+    "--onnx-mean",
+    type=float,
+    help="Subtracted from pixels of the highest 1  [default: the image's mean]",
+)
+@click.option("--onnx-sd", type=float, help="What they are divided by  [default: the image's SD]")
 @click.option("--labels-input", help="Label image of INPUT instead of segmenting it.")
 @click.option("--labels-output", help="Label image of TRANSLATED instead of segmenting it.")
 @click.option("--channel-input", default=0, show_default=True, help="Channel of INPUT.")
 @click.option("--channel-output", default=0, show_default=True, help="Channel of TRANSLATED.")
+@click.option(
+    "--over-time",
+    type=click.Choice(["mean", "each"]),
+    default="mean",
+    show_default=True,
+    help="Find the cells of a movie in the mean of its frames and follow them, or find and match "
+    "them in each frame.",
+)
+@click.option(
+    "--baseline-window",
+    default=100,
+    show_default=True,
+    help="Frames of the moving mean that is F0 of dF/F0.",
+)
 @common_options
 def rois(
     source: str,
     translated: str,
     *,
     diameter: float,
+    segmenter: str,
+    cellpose_model: Path | None,
+    onnx_diameter: float | None,
+    onnx_mean: float | None,
+    onnx_sd: float | None,
     labels_input: str | None,
     labels_output: str | None,
     channel_input: int,
     channel_output: int,
+    over_time: Literal["mean", "each"],
+    baseline_window: int,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -102,10 +143,22 @@ def rois(
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         from stable_tiles.evaluate.cells import RoiOptions, evaluate_rois
+        from stable_tiles.evaluate.onnx import OnnxOptions
+        from stable_tiles.evaluate.segmenters import SegmentOptions
 
-        options = RoiOptions(diameter, labels_input, labels_output, channel_input, channel_output)
+        onnx = OnnxOptions(onnx_diameter, onnx_mean, onnx_sd)
+        options = RoiOptions(
+            diameter=diameter,
+            labels_input=labels_input,
+            labels_output=labels_output,
+            channel_input=channel_input,
+            channel_output=channel_output,
+            segment=SegmentOptions(segmenter, cellpose_model, onnx),
+            over_time=over_time,
+            baseline_window=baseline_window,
+        )
         report = evaluate_rois(source, translated, options, progress)
-        emit(report, as_json, _text(report))
+        emit(report, as_json, _rois_text(report))
 
 
 def _images_text(report: ImageReport) -> str:
@@ -115,13 +168,17 @@ def _images_text(report: ImageReport) -> str:
     return "\n".join((*rows, f"over planes; data range {report.data_range:g}"))
 
 
-def _text(report: RoiReport) -> str:
-    distance, iou = report.metrics["distance"], report.metrics["iou"]
-    return "\n".join(
-        (
-            f"cells: {report.count_input} in the input, {report.count_output} in the translation",
-            f"centroid distance, px: median {distance.median:.3f}, mean {distance.mean:.3f}",
-            f"IoU: median {iou.median:.3f}, mean {iou.mean:.3f}",
-            f"cell intensity: Pearson's r = {report.intensity_pcc:.3f}",
-        )
-    )
+def _rois_text(report: RoiReport) -> str:
+    lines = [
+        f"cells: {report.count_input} in the input, {report.count_output} in the translation, "
+        f"F1 {report.f1:.3f} at IoU 0.5"
+    ]
+    names = {
+        "distance": "centroid distance, px",
+        "iou": "IoU",
+        "trace_pcc": "Pearson's r of traces",
+        "dff_pcc": "Pearson's r of dF/F0",
+    }
+    for metric, found in report.metrics.items():
+        lines.append(f"{names[metric]}: median {found.median:.3f}, mean {found.mean:.3f}")
+    return "\n".join((*lines, f"cell intensity: Pearson's r = {report.intensity_pcc:.3f}"))

@@ -6,9 +6,9 @@ holds its centroid, so memory is bounded by a part and by the number of things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,12 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops
 
-from stable_tiles.evaluate.parts import parts, read_plane
+from stable_tiles.evaluate.parts import Span, read_plane
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
+
+AGREE = 0.5
+"""Intersection over union above which two ROIs count as the same thing."""
 
 Labels = npt.NDArray[np.integer]
 Numbering = Callable[[Region], Labels]
@@ -32,7 +35,7 @@ class Roi:
     Parameters
     ----------
     plane : (int, int)
-        Its t and z.
+        Its t and z; t is 0 for a thing found in the mean of all frames.
     region : Region
         Bounding box (y, x) in the plane.
     mask : ndarray of bool, (y, x)
@@ -56,6 +59,8 @@ class Matches:
 
     Parameters
     ----------
+    nearest : tuple of int or None
+        Position of that ROI among the found ones; None where the plane has none.
     distance : tuple of float
         Between the centroids, pixels; NaN where the plane has no found ROI.
     iou : tuple of float
@@ -65,13 +70,14 @@ class Matches:
         images; pairs that were found only.
     """
 
+    nearest: tuple[int | None, ...]
     distance: tuple[float, ...]
     iou: tuple[float, ...]
     intensities: tuple[tuple[float, float], ...]
 
 
-def collect(image: Image, channel: int, number: Numbering, margin: int) -> list[Roi]:
-    """All ROIs of an image, plane by plane.
+def collect(image: Image, channel: int, number: Numbering, spans: Iterable[Span]) -> list[Roi]:
+    """All ROIs of an image, part by part.
 
     Parameters
     ----------
@@ -80,12 +86,12 @@ def collect(image: Image, channel: int, number: Numbering, margin: int) -> list[
     channel : int
     number : callable
         Numbers the things in a region.
-    margin : int
-        Pixels around a part that are looked at as well: at least the largest
-        thing's diameter.
+    spans : iterable of (Region, Region)
+        The parts, and what is looked at around each: at least the largest
+        thing's diameter more on every side.
     """
     found = []
-    for core, wide in parts(image, margin):
+    for core, wide in spans:
         labels = number(wide)
         pixels = read_plane(image, wide, channel)
         inside = core.relative_to(wide.start)
@@ -100,26 +106,62 @@ def collect(image: Image, channel: int, number: Numbering, margin: int) -> list[
 
 
 def given(labels: Image) -> Numbering:
-    """Numbers from a label image."""
-    return lambda region: labels.read(region)[0, 0, 0].astype(np.int64)
+    """Numbers from a label image; one of a single frame holds for all frames."""
+
+    def number(region: Region) -> Labels:
+        first = region.start[0] if labels.shape[0] > 1 else 0
+        frame = Region((first, *region.start[1:]), (first + 1, *region.stop[1:]))
+        numbers: Labels = labels.read(frame)[0, 0, 0].astype(np.int64)
+        return numbers
+
+    return number
 
 
 def match(reference: Sequence[Roi], found: Sequence[Roi]) -> Matches:
     """Match every reference ROI with the found ROI whose centroid is nearest."""
-    by_plane = {plane: list(rois) for plane, rois in groupby(sorted(found, key=_plane), key=_plane)}
-    trees = {plane: cKDTree([r.centroid for r in rois]) for plane, rois in by_plane.items()}
+    by_plane = _by_plane(found)
+    trees = {plane: cKDTree([found[i].centroid for i in by_plane[plane]]) for plane in by_plane}
+    nearest: list[int | None] = []
     distances, overlaps, pairs = [], [], []
     for roi in reference:
         if roi.plane not in trees:
+            nearest.append(None)
             distances.append(float("nan"))
             overlaps.append(0.0)
             continue
-        distance, index = trees[roi.plane].query(roi.centroid)
-        other = by_plane[roi.plane][index]
+        distance, position = trees[roi.plane].query(roi.centroid)
+        index = by_plane[roi.plane][position]
+        nearest.append(index)
         distances.append(float(distance))
-        overlaps.append(overlap(roi, other))
-        pairs.append((roi.intensity, other.intensity))
-    return Matches(tuple(distances), tuple(overlaps), tuple(pairs))
+        overlaps.append(overlap(roi, found[index]))
+        pairs.append((roi.intensity, found[index].intensity))
+    return Matches(tuple(nearest), tuple(distances), tuple(overlaps), tuple(pairs))
+
+
+def agreeing(reference: Sequence[Roi], found: Sequence[Roi]) -> int:
+    """How many reference ROIs have a found ROI with an IoU above 0.5.
+
+    Of two ROIs that do not overlap each other only one can, so no found ROI is
+    counted twice.
+    """
+    by_plane = _by_plane(found)
+    trees = {plane: cKDTree([found[i].centroid for i in by_plane[plane]]) for plane in by_plane}
+    widest = max((hypot(*roi.region.shape) for roi in found), default=0.0)
+    count = 0
+    for roi in reference:
+        if roi.plane in trees:
+            radius = hypot(*roi.region.shape) + widest
+            near = trees[roi.plane].query_ball_point(roi.centroid, radius)
+            count += any(overlap(roi, found[by_plane[roi.plane][i]]) > AGREE for i in near)
+    return count
+
+
+def _by_plane(rois: Sequence[Roi]) -> dict[tuple[int, int], list[int]]:
+    """Positions of the ROIs of each plane."""
+    positions: dict[tuple[int, int], list[int]] = {}
+    for index, roi in enumerate(rois):
+        positions.setdefault(roi.plane, []).append(index)
+    return positions
 
 
 def overlap(a: Roi, b: Roi) -> float:
@@ -130,10 +172,6 @@ def overlap(a: Roi, b: Roi) -> float:
     views = [roi.mask[shared.relative_to(roi.region.start).slices] for roi in (a, b)]
     both = int(np.count_nonzero(views[0] & views[1]))
     return both / (int(a.mask.sum()) + int(b.mask.sum()) - both)
-
-
-def _plane(roi: Roi) -> tuple[int, int]:
-    return roi.plane
 
 
 def _roi(properties: Any, wide: Region) -> Roi:

@@ -40,11 +40,6 @@ Plane = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 
-def margin(diameter: float) -> int:
-    """Pixels around a part of a plane that its things depend on, at that diameter."""
-    return int(np.ceil(MARGIN * diameter))
-
-
 @dataclass(frozen=True)
 class Classical:
     """Segmentation by seeds, watershed and half maximum.
@@ -59,6 +54,11 @@ class Classical:
 
     diameter: float
     faintest: float
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a part of a plane that its things depend on."""
+        return int(np.ceil(MARGIN * self.diameter))
 
     @classmethod
     def fit(cls, diameter: float, samples: list[Plane]) -> Classical:
@@ -91,23 +91,49 @@ class Classical:
         """
         fine = ndimage.gaussian_filter(plane, FINE * self.diameter)
         coarse = ndimage.gaussian_filter(plane, COARSE * self.diameter)
-        peaks: npt.NDArray[Any] = peak_local_max(
-            coarse,
-            min_distance=max(1, int(APART * self.diameter)),
-            threshold_abs=self.faintest,
-            exclude_border=False,
-        )  # type: ignore[no-untyped-call]  # scikit-image
-        seeds = np.zeros(plane.shape, np.int32)
-        if not len(peaks):
-            return seeds
-        numbers = np.arange(1, len(peaks) + 1)
-        seeds[tuple(peaks.T)] = numbers
-        basins: Labels = watershed(-coarse, seeds)  # type: ignore[no-untyped-call]  # scikit-image
-        brightest = ndimage.maximum(fine, basins, numbers)
-        darkest = ndimage.minimum(fine, basins, numbers)
+        around = basins(coarse, self.diameter, self.faintest)
+        numbers = np.arange(1, around.max(initial=0) + 1)
+        if not len(numbers):
+            return around
+        brightest = ndimage.maximum(fine, around, numbers)
+        darkest = ndimage.minimum(fine, around, numbers)
         cut = np.concatenate([[np.inf], darkest + HALF * (brightest - darkest)])
-        labels = np.where(fine > cut[basins], basins, 0)
-        areas = np.bincount(labels.ravel(), minlength=len(cut))
-        too_small = areas < SMALLEST * np.pi / 4 * self.diameter**2
-        kept: Labels = np.where(too_small[labels], 0, labels).astype(np.int32)
-        return kept
+        return drop_small(np.where(fine > cut[around], around, 0), self.diameter)
+
+
+def basins(smooth: Plane, diameter: float, faintest: float) -> Labels:
+    """One basin around every local maximum, which together are the plane.
+
+    Parameters
+    ----------
+    smooth : array of float32, (y, x)
+    diameter : float
+        Of the things, pixels: maxima nearer than a third of it are one.
+    faintest : float
+        What a maximum must reach.
+
+    Returns
+    -------
+    array of int32, (y, x)
+        0 everywhere where there is no maximum.
+    """
+    peaks: npt.NDArray[Any] = peak_local_max(
+        smooth,
+        min_distance=max(1, int(APART * diameter)),
+        threshold_abs=faintest,
+        exclude_border=False,
+    )  # type: ignore[no-untyped-call]  # scikit-image
+    seeds = np.zeros(smooth.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    if not len(peaks):
+        return seeds
+    around: Labels = watershed(-smooth, seeds)  # type: ignore[no-untyped-call]  # scikit-image
+    return around
+
+
+def drop_small(labels: npt.NDArray[np.integer], diameter: float) -> Labels:
+    """The labels without things smaller than a tenth of a disc of that diameter."""
+    areas = np.bincount(labels.ravel())
+    too_small = areas < SMALLEST * np.pi / 4 * diameter**2
+    kept: Labels = np.where(too_small[labels], 0, labels).astype(np.int32)
+    return kept

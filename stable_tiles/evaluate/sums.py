@@ -60,7 +60,7 @@ class Sums:
         if not x.size:
             return cls()
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            return cls(x.size, *([nan] * 7))
+            return cls(x.size, nan, nan, nan, nan, nan, nan, nan)
         # Counted from their first pixel, constant images have a spread of exactly 0.
         first_x, first_y = float(x.flat[0]), float(y.flat[0])
         dx, dy = x - first_x, y - first_y

@@ -129,7 +129,7 @@ def test_planes_are_matched_with_their_own_only(tmp_path: Path) -> None:
     write_store(path, both, "tyx")
     swapped = tmp_path / "b.zarr"
     write_store(swapped, both[::-1].copy(), "tyx")
-    options = RoiOptions(DIAMETER, labels_input=path, labels_output=swapped)
+    options = RoiOptions(DIAMETER, labels_input=path, labels_output=swapped, over_time="each")
     report = evaluate_rois(path, swapped, options)
     assert report.metrics["distance"].values == pytest.approx([np.hypot(50, 70)] * 2)
 

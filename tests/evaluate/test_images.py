@@ -43,8 +43,10 @@ def oracle(guess: Array, truth: Array, data_range: float) -> dict[str, float]:
     return {
         "rmse": mean_squared_error(y, x) ** 0.5,
         "mae": np.abs(x - y).mean(),
-        "psnr": peak_signal_noise_ratio(y, x, data_range=data_range),
-        "ssim": structural_similarity(y, x, data_range=data_range, channel_axis=0),
+        "psnr": peak_signal_noise_ratio(y, x, data_range=data_range),  # type: ignore[no-untyped-call]  # scikit-image
+        "ssim": structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image
+            y, x, data_range=data_range, channel_axis=0
+        ),
         "pcc": pearsonr(x.ravel(), y.ravel()).statistic,
     }
 
