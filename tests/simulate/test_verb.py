@@ -12,7 +12,7 @@ from stable_tiles.image.store import open_image
 from stable_tiles.region import Region
 from stable_tiles.simulate.plan import SimulateOptions
 from stable_tiles.simulate.scene import Scene, View
-from stable_tiles.simulate.tasks import load_task
+from stable_tiles.simulate.tasks import TASKS, load_task
 from stable_tiles.simulate.verb import simulate
 
 SMALL = SimulateOptions(size=96, count=1)
@@ -143,6 +143,44 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert report.bytes_raw == 2**34 * (4 * 2 + 2 * 4)
     assert report.memory_bytes < 2**30
     assert report.bytes_out == 0
+
+
+def test_the_memory_of_a_movie_does_not_grow_with_its_length(tmp_path: Path) -> None:
+    short, long = (
+        simulate("calcium", tmp_path / "out", SimulateOptions(512, 1, frames=n, dry_run=True))
+        for n in (10**3, 10**5)
+    )
+    assert short.memory_bytes == long.memory_bytes < 2**30
+    assert long.bytes_raw > 80 * short.bytes_raw
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_writes_pairs_of_the_same_names_with_labels_where_there_are_cells(
+    tmp_path: Path, task: str
+) -> None:
+    simulate(task, tmp_path / "out", SimulateOptions(64, 2))
+    folders = {
+        p.name: sorted(q.name for q in p.iterdir()) for p in (tmp_path / "out/test").iterdir()
+    }
+    assert folders["A"] == folders["B"] == ["0000.zarr"]
+    assert all(names == folders["A"] for names in folders.values())
+    assert ("labels" in folders) == (task not in {"mri", "penicillium"})
+    for domain in "AB":
+        stored = sorted(p.name for p in (tmp_path / "out/train" / domain).iterdir())
+        assert stored == ["0000.zarr", "0001.zarr"]
+        image = open_image(tmp_path / "out/test" / domain / "0000.zarr")
+        assert image.shape[3:] == (64, 64)
+        assert image.axes.scale
+
+
+@pytest.mark.parametrize("task", ["dapi", "mri", "penicillium", "planaria"])
+def test_stacks_are_stored_with_their_depth(tmp_path: Path, task: str) -> None:
+    simulate(task, tmp_path / "out", SimulateOptions(64, 1, slices=3))
+    image = open_image(tmp_path / "out/test/A/0000.zarr")
+    assert image.axes.names == "zyx"
+    region = Region((0, 0, 0, 0), (1, 3, 64, 64))
+    scene = Scene(load_task(task), 0, "test/0000", 64, sections=3)
+    np.testing.assert_array_equal(image.read(region), scene.render(region, "a"))
 
 
 def test_the_record_names_every_image(tmp_path: Path) -> None:
