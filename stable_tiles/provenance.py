@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from stable_tiles import __version__
@@ -12,6 +13,11 @@ _PACKAGES = ("numpy", "zarr", "torch", "dask", "tifffile", "nibabel")
 
 def versions() -> dict[str, str]:
     """Versions of this package, of Python and of the libraries that touch pixels."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"stable-tiles": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
