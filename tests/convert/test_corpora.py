@@ -85,14 +85,17 @@ def decoded(path: Path) -> npt.NDArray[Any]:
 
 def agrees(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> bool:
     """Whether (t, c, z, y, x) holds the pixels of an array with samples last or planes first."""
-    plain = np.asarray(expected, found.dtype).reshape([n for n in expected.shape if n > 1])
+    floats = found.dtype.kind == "f"
     ours = found.reshape([n for n in found.shape if n > 1])
-    if plain.shape == ours.shape:
-        return np.array_equal(ours, plain, equal_nan=found.dtype.kind == "f")
-    moved = np.moveaxis(plain, -1, 0)  # samples, of which an alpha channel is not kept
-    if moved.shape[0] == found.shape[1] + 1:
-        moved = moved[:-1]
-    return np.array_equal(found.reshape(moved.shape), moved, equal_nan=found.dtype.kind == "f")
+    plain = np.asarray(expected, found.dtype).reshape([n for n in expected.shape if n > 1])
+    candidates = [plain, np.moveaxis(plain, -1, 0)]
+    # An alpha channel, the last sample, is not kept.
+    candidates += [c[:-1] for c in candidates if len(c) == found.shape[1] + 1]
+    return any(
+        np.array_equal(ours, c.reshape(ours.shape), equal_nan=floats)
+        for c in candidates
+        if c.size == ours.size and [n for n in c.shape if n > 1] == list(ours.shape)
+    )
 
 
 def outcome(path: Path, folder: Path) -> str | None:
