@@ -72,7 +72,12 @@ def _quiet_workers() -> dict[str, Any]:
     """Worker processes must be told before they start, and log nothing of their own."""
     key = "distributed.nanny.pre-spawn-environ"
     # Threads that wait spin no longer than they must: other workers share the cores.
-    own = {"DASK_LOGGING__DISTRIBUTED": _LOUDNESS, "OMP_WAIT_POLICY": "PASSIVE"}
+    # All share one arena, as `use_one_arena` says.
+    own = {
+        "DASK_LOGGING__DISTRIBUTED": _LOUDNESS,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "MALLOC_ARENA_MAX": "1",
+    }
     return {key: {**dask.config.get(key), **own}}
 
 

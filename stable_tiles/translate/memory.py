@@ -41,6 +41,15 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 """Parameters of glibc's ``mallopt``."""
 
 
+def use_one_arena() -> None:
+    """Let threads that start from now on share glibc's main arena.
+
+    A thread keeps the arena that it begins with, and blocks larger than 64 MB
+    are kept (`keep_freed_memory`) in the main one alone.
+    """
+    _set_malloc((_ARENA_MAX, 1))
+
+
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees, for the next tile.
 
@@ -48,14 +57,13 @@ def keep_freed_memory() -> None:
     clears its pages again one by one: a third of a small network's time.  Does
     nothing where the C library is another.
     """
+    _set_malloc((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_TOP_PAD, 64 << 20))
+
+
+def _set_malloc(*parameters: tuple[int, int]) -> None:
     mallopt = _glibc("mallopt")
     if mallopt is not None:
-        for parameter, value in (
-            (_MMAP_MAX, 0),
-            (_TRIM_THRESHOLD, -1),
-            (_TOP_PAD, 64 << 20),
-            (_ARENA_MAX, 1),
-        ):
+        for parameter, value in parameters:
             mallopt(parameter, value)
 
 

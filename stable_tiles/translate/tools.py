@@ -28,7 +28,6 @@ DEPTH = 3
 _IN_NETWORK = 2
 """Regions whose tiles may be in the lanes: the next one's fill what the first one's leave idle."""
 
-
 @dataclass(frozen=True)
 class Stages:
     """Gates that a region passes one after the other, which bounds a process's memory."""

@@ -13,6 +13,7 @@ from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
 from stable_tiles.translate.execute import Crew, crew
+from stable_tiles.translate.memory import use_one_arena
 from stable_tiles.translate.options import TranslateOptions
 from stable_tiles.translate.output import begin, carried_nifti, refuse_target, seal, sealing
 from stable_tiles.translate.prepare import Work, prepare
@@ -69,6 +70,7 @@ def translate(
     workers, any order, and any interruption.
     """
     began = time.perf_counter()
+    use_one_arena()
     work = prepare(source, target, options)
     if options.dry_run:
         return replace(planned(work), dry_run=True)
