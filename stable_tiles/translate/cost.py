@@ -21,20 +21,19 @@ _GPU_BYTES = 64
 def worker_bytes(job: Job, image: Image, settings: NetworkSettings) -> int:
     """Predicted peak memory of one worker, bytes.
 
-    Two regions are read, in the network or written at a time, each with its
-    pixels, its feature maps where there are two passes, and a copy of what is
-    encoded.
+    Of three regions in work each may hold what it read, two their feature maps
+    where there are two passes, and two what they write and a copy of it that
+    is encoded.
     """
     region = max(job.spec.layout.regions(), key=lambda one: job.cut.reads(one).size)
     spec, box = job.spec, job.cut.reads(region).size
     written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
     reads = box * image.dtype.itemsize * image.shape[1]
     kept = min(CACHE_BYTES, image.levels[0].array.nbytes)
-    if job.cut.first:
-        reads += box * 4 * settings.features
+    features = box * 4 * settings.features if job.cut.first else 0
     network = _pass_pixels(job, region) * job.forward.lanes
     network *= bytes_per_pixel(settings) if job.forward.device == "cpu" else _GPU_BYTES
-    return PROCESS_BYTES + 2 * (reads + 2 * written) + kept + network
+    return PROCESS_BYTES + 3 * reads + 2 * features + 4 * written + kept + network
 
 
 def _pass_pixels(job: Job, region: Region) -> int:
