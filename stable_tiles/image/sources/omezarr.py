@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import zarr
 
-from stable_tiles.errors import NotAnImage, first_line
+from stable_tiles.errors import NotAnImage, WorkFailed, first_line
 from stable_tiles.image.ngff import RGB_CHANNELS
 from stable_tiles.image.sources.source import Description, NiftiHeader, Pixels, SourceWarning
 from stable_tiles.image.store import Image, open_image
@@ -17,6 +18,8 @@ from stable_tiles.region import Region
 
 MAX_MEMBER_BYTES = 2**28
 """Largest compressed file of an archive: it is inflated whole for any part of it."""
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 _GROUP_FILES = frozenset({"zarr.json", ".zgroup"})
 
@@ -38,12 +41,13 @@ class StoreSource:
     """
 
     def __init__(self, path: str | Path, archive: Path | None = None) -> None:
+        self._name = archive.name if archive else Path(str(path)).name
         try:
             self._image = open_image(path)
         except NotAnImage as error:
-            if archive is None:
-                raise
-            raise NotAnImage(str(error).replace(str(path), archive.name)) from None
+            raise NotAnImage(str(error).replace(str(path), self._name)) from None
+        except (TypeError, *_DAMAGED) as error:  # a TypeError is what Zarr says of unknown dtypes
+            raise NotAnImage(f"{self._name} has damaged metadata: {first_line(error)}") from None
         image = self._image
         files = () if archive is None else (archive,)
         channels = RGB_CHANNELS if image.is_rgb else image.channels
@@ -69,7 +73,11 @@ class StoreSource:
 
     def read(self, region: Region) -> Pixels:
         """Pixels of a region over (t, z, y, x), as an array (t, c, z, y, x)."""
-        return self._image.read(region).astype(self._description.dtype, copy=False)
+        try:
+            block = self._image.read(region)
+        except _DAMAGED as error:
+            raise WorkFailed(f"{self._name} is damaged: {first_line(error)}") from error
+        return block.astype(self._description.dtype, copy=False)
 
     def associated(self) -> dict[str, Pixels]:
         """None: labels and other images of the store are not copied."""

@@ -32,6 +32,8 @@ MAX_DECODED_BYTES = 2 * 2**30
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _PALETTE = 3
 _HEADER_BYTES = 2**20
@@ -106,6 +108,7 @@ class PictureSource:
             if self._description.metadata["format"] == "png":
                 pixels = imagecodecs.png_decode(encoded)
             else:
+                _refuse_cut_jpeg(encoded, self._path)
                 pixels = imagecodecs.jpeg8_decode(encoded)
         except (RuntimeError, ValueError) as error:
             raise WorkFailed(f"{self._path.name} cannot be decoded: {first_line(error)}") from error
@@ -140,3 +143,12 @@ def _jpeg_size(head: bytes, path: Path) -> tuple[int, int, int, np.dtype[np.unsi
             return height, width, samples, np.dtype(np.uint8)
         at += 1 if marker == 0xFF else 2 + length
     raise NotAnImage(f"{path.name} is a JPEG whose header cannot be read (8 bits a sample only)")
+
+
+def _refuse_cut_jpeg(encoded: bytes, path: Path) -> None:
+    """A JPEG without its end decodes all the same, to grey where its pixels are lost.
+
+    Neither marker can stand within coded pixels (ITU-T T.81, B.1.1.5).
+    """
+    if encoded.rfind(_END_OF_IMAGE) < encoded.rfind(_START_OF_SCAN):
+        raise WorkFailed(f"{path.name} ends before its pixels do: the file is truncated")
