@@ -99,7 +99,7 @@ class Culture:
     round_px: float = 12.0
     radius_spread: float = 0.13
     elongation: float = 2.3
-    nucleus_px: float = 9.4
+    nucleus_px: float = 9.8
     flat_um: float = 3.2
     round_um: float = 8.0
     bulge_um: float = 1.6
@@ -176,7 +176,7 @@ class Culture:
             stream.named("nucleus"),
             sites,
             shapes.nucleus,
-            np.where(rounded, 1.1, 1 + 0.45 * (drawn - 1)),
+            np.where(rounded, 1.1, 1 + 0.6 * (drawn - 1)),
             angle,
             self.wobble / 3,
         )

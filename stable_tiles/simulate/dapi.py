@@ -63,15 +63,15 @@ class Interference:
     """
 
     wavelength_um: float = 0.55
-    shear_um: float = 0.45
+    shear_um: float = 0.30
     direction_deg: float = 45.0
     bias: float = pi / 3
-    focus_um: float = 3.0
+    focus_um: float = 8.0
     medium: float = 1.337
     cytoplasm: float = 1.364
     nucleus: float = 1.356
     nucleolus: float = 1.375
-    granules: float = 0.12
+    granules: float = 0.07
 
     def phase(self, cells: Monolayer) -> Plane:
         """Phase of the light behind the cells relative to the medium, radians, float32 (y, x)."""

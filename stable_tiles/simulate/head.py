@@ -111,19 +111,19 @@ class Head:
 
     half_mm: Point = (76.0, 96.0, 96.0)
     size_spread: float = 0.035
-    bend_mm: float = 2.0
-    bend_pitch_mm: float = 30.0
+    bend_mm: float = 2.2
+    bend_pitch_mm: float = 42.0
     skin_mm: float = 2.0
     fat_mm: float = 3.2
     skull_mm: float = 6.0
     marrow_mm: float = 2.0
-    fluid_mm: float = 2.0
+    fluid_mm: float = 1.4
     cortex_mm: float = 3.0
     folia_mm: float = 1.4
     sulcus_pitch_mm: float = 4.6
-    sulcus_mm: float = 0.7
-    sulcus_depth_mm: float = 19.0
-    fissure_mm: float = 0.8
+    sulcus_mm: float = 0.3
+    sulcus_depth_mm: float = 23.0
+    fissure_mm: float = 0.6
     fissure_depth_mm: float = 36.0
     bridge_mm: float = 20.0
 
@@ -143,7 +143,8 @@ class Head:
         at, share = self._places(stream, slab), slab.share
         depth = _inside(at, ((0.0, 0.0, 0.0), self.half_mm))
         skull = depth - self.skin_mm - self.fat_mm
-        hull = skull - self.skull_mm - self.fluid_mm
+        film = self.fluid_mm * np.exp(0.6 * slab.field(stream.named("film"), 9.0))
+        hull = skull - self.skull_mm - film
         grey, white = self._folded(stream, slab, at, hull)
         deep = np.max([_inside(_mirrored(at), ellipsoid) for ellipsoid in DEEP_GREY], axis=0)
         return _composed(
@@ -179,9 +180,9 @@ class Head:
         """Depth in millimetres inside the surfaces of grey and of white matter."""
         below = _inside(at, CEREBELLUM)
         deepest = self.sulcus_depth_mm * (1 + 0.35 * slab.field(stream.named("deep"), 14.0))
-        wide = self.sulcus_mm * (1 + slab.field(stream.named("wide"), 7.0))
+        wide = self.sulcus_mm * (1 + 1.5 * slab.field(stream.named("wide"), 7.0))
         sulci = _sheets(stream, slab, self.sulcus_pitch_mm) - wide
-        fissure = np.abs(at.x) - self.fissure_mm
+        fissure = np.abs(at.x + slab.field(stream.named("winding"), 7.0)) - self.fissure_mm
         bridged = np.minimum(hull - self.fissure_depth_mm, self.bridge_mm - at.z)
         folds = np.minimum(np.maximum(sulci, hull - deepest), np.maximum(fissure, bridged))
         brain = np.minimum(np.minimum(hull, -below - 0.5), folds)

@@ -28,7 +28,7 @@ def relief(optics: Interference) -> np.ndarray:
     """Light behind cells less that behind the empty dish, without lamp or noise."""
     scene = Scene(Dapi(interference=optics, shading=0.0), 0, "test/0000", SIZE)
     light = np.asarray(scene.render(REGION, "a", noise=False)[0, 0, 0], float)
-    return light - np.median(light)
+    return np.asarray(light - np.median(light), float)
 
 
 def test_the_empty_dish_has_the_brightness_of_the_bias() -> None:
