@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .output import common_options, emit, session
+from .output import Function, common_options, emit, session
 
 if TYPE_CHECKING:
     from stable_tiles.evaluate.cells import RoiReport
+    from stable_tiles.evaluate.compare import CompareReport
     from stable_tiles.evaluate.images import DataRange, ImageReport
 
 
@@ -26,6 +27,18 @@ def _data_range(context: click.Context, parameter: click.Parameter, value: str) 
         raise click.BadParameter(
             f"{value!r}: give auto, dtype, reference or a number", context, parameter
         ) from None
+
+
+def report_options(function: Function) -> Function:
+    """``--report`` and ``--overwrite`` on a command."""
+    folder = click.option(
+        "--report",
+        "folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Write DIR/report.html, which needs nothing else, and DIR/result.json.",
+    )
+    return folder(click.option("--overwrite", is_flag=True, help="Replace DIR.")(function))
 
 
 @click.group()
@@ -52,6 +65,7 @@ def evaluate() -> None:
     help="Range of pixels for PSNR and SSIM; auto: 1 with --normalize percentile, 255 for uint8, "
     "else REF's highest minus lowest pixel.",
 )
+@report_options
 @common_options
 def images(
     prediction: str,
@@ -59,6 +73,8 @@ def images(
     *,
     normalize: Literal["none", "percentile"],
     data_range: DataRange,
+    folder: Path | None,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -66,10 +82,12 @@ def images(
 ) -> None:
     """RMSE, MAE, PSNR, SSIM and Pearson's r of every plane of PRED against REF."""
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
-        from stable_tiles.evaluate.images import ImageOptions, evaluate_images
+        from stable_tiles.evaluate.images import ImageOptions
+        from stable_tiles.evaluate.verb import report_images, target
 
         options = ImageOptions(normalize, data_range)
-        report = evaluate_images(prediction, reference, options, progress)
+        where = target(folder, overwrite)
+        report = report_images((prediction, reference), options, where, progress)
         emit(report, as_json, _images_text(report))
 
 
@@ -115,6 +133,7 @@ def images(
     show_default=True,
     help="Frames of the moving mean that is F0 of dF/F0.",
 )
+@report_options
 @common_options
 def rois(
     source: str,
@@ -132,6 +151,8 @@ def rois(
     channel_output: int,
     over_time: Literal["mean", "each"],
     baseline_window: int,
+    folder: Path | None,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -142,9 +163,10 @@ def rois(
     INPUT may also be the true image of the target domain.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
-        from stable_tiles.evaluate.cells import RoiOptions, evaluate_rois
+        from stable_tiles.evaluate.cells import RoiOptions
         from stable_tiles.evaluate.onnx import OnnxOptions
         from stable_tiles.evaluate.segmenters import SegmentOptions
+        from stable_tiles.evaluate.verb import report_rois, target
 
         onnx = OnnxOptions(onnx_diameter, onnx_mean, onnx_sd)
         options = RoiOptions(
@@ -157,8 +179,48 @@ def rois(
             over_time=over_time,
             baseline_window=baseline_window,
         )
-        report = evaluate_rois(source, translated, options, progress)
+        where = target(folder, overwrite)
+        report = report_rois((source, translated), options, where, progress)
         emit(report, as_json, _rois_text(report))
+
+
+@evaluate.command()
+@click.argument("results", nargs=-1, required=True, metavar="[NAME=]RESULT.json...")
+@report_options
+@common_options
+def compare(
+    results: tuple[str, ...],
+    *,
+    folder: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Two-sample t tests between methods, metric by metric.
+
+    Each RESULT.json is what evaluate images or evaluate rois printed with --json or
+    wrote with --report; it is called NAME, else as its file or its folder.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug):
+        from stable_tiles.evaluate.verb import report_compare, target
+
+        report = report_compare(results, target(folder, overwrite))
+        emit(report, as_json, _compare_text(report))
+
+
+def _compare_text(report: CompareReport) -> str:
+    rows = [f"{'metric':10} {'method':20}{'n':>7}{'median':>12}{'mean':>12}{'sd':>12}"]
+    for name, result in report.methods.items():
+        for metric, found in result.metrics.items():
+            numbers = f"{found.n:7}{found.median:12.5g}{found.mean:12.5g}{found.sd:12.5g}"
+            rows.append(f"{metric:10} {name:20}{numbers}")
+    tests = (
+        f"{test.metric}: {test.a} against {test.b}: t = {test.t:.4g}, p = {test.p:.3g} {test.stars}"
+        for test in report.tests
+    )
+    return "\n".join((*rows, *tests))
 
 
 def _images_text(report: ImageReport) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
+from stable_tiles.document import document
 from stable_tiles.errors import InputError, Interrupted, StableTilesError, first_line
 from stable_tiles.progress import Progress, silent
 
@@ -95,19 +94,9 @@ def session(
 def emit(result: Any, as_json: bool, text: str) -> None:
     """Print a result: `text`, or the result as the one JSON document (NaN as null)."""
     if as_json:
-        plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
-        click.echo(json.dumps(_without_nan(plain), default=str, allow_nan=False))
+        click.echo(document(result))
     else:
         click.echo(text)
-
-
-def _without_nan(value: Any) -> Any:
-    """The value with numbers that JSON cannot hold replaced by None."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def pearson(pairs: npt.NDArray[np.float64]) -> float:
     """Pearson's correlation of two columns; NaN where one is constant or too short."""
     if len(pairs) < 2 or (pairs == pairs[0]).all(axis=0).any():
         return float("nan")
-    return float(np.corrcoef(pairs.T)[0, 1])
+    return float(np.asarray(np.corrcoef(pairs.T))[0, 1])
 
 
 def sides(comparison: Comparison, options: RoiOptions, chosen: list[int]) -> tuple[Side, Side]:

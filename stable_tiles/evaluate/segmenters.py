@@ -53,6 +53,13 @@ class SegmentOptions:
                 "--segmenter cellpose needs --cellpose-model FILE, and only it takes one"
             )
 
+    @property
+    def name(self) -> str:
+        """What it is called in reports: no folders."""
+        if self.model is not None:
+            return f"cellpose {self.model.name}"
+        return Path(self.segmenter).name
+
 
 def fit_segmenter(options: SegmentOptions, diameter: float, samples: Sequence[Plane]) -> Segmenter:
     """The segmentation for one image, judged by some of its planes or parts of them.

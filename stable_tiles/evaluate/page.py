@@ -1,0 +1,119 @@
+"""A page that stands alone: one HTML file with its style and its pictures inside, and no script.
+
+Everything that comes from outside is escaped here; callers hand in plain text.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from math import isfinite, isinf
+from string import Template
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>$title</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0; }
+main { max-width: 1180px; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ddd; }
+.lead { font-size: 1.05rem; }
+.panels { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(13rem, 100%), 1fr)); }
+.panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+figure { margin: 0; }
+img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+figcaption, .note { font-size: .875rem; color: #444; margin-top: .35rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid #e3e3e3; text-align: right;
+  white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+.data td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.data th, .data td { vertical-align: top; }
+</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+<p class="lead">$lead</p>
+$body
+</main>
+</body>
+</html>
+""")
+
+
+@dataclass(frozen=True)
+class Html:
+    """Text that is HTML already; everything else is escaped."""
+
+    text: str
+
+
+def page(title: str, lead: str, sections: Sequence[Html]) -> str:
+    """The whole document."""
+    body = "\n".join(section.text for section in sections)
+    return _PAGE.substitute(title=escape(title), lead=escape(lead), body=body)
+
+
+def section(title: str, *parts: Html) -> Html:
+    """A heading and what stands under it."""
+    return Html("\n".join((f"<h2>{escape(title)}</h2>", *(part.text for part in parts))))
+
+
+def note(text: str) -> Html:
+    """A small paragraph."""
+    return Html(f'<p class="note">{escape(text)}</p>')
+
+
+def figure(png: bytes, caption: str) -> Html:
+    """A picture, inside the page, with what it shows."""
+    data = b64encode(png).decode()
+    words = escape(caption)
+    return Html(
+        f'<figure><img alt="{words}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def panels(figures: Sequence[Html], *, wide: bool = False) -> Html:
+    """Figures side by side, as many in a row as the screen has room for."""
+    kind = "panels wide" if wide else "panels"
+    return Html(f'<div class="{kind}">' + "\n".join(f.text for f in figures) + "</div>")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """Numbers in columns; a table wider than the screen scrolls by itself."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    lines = "\n".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return Html(
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{top}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> Html:
+    """Names and what they mean, in two columns that wrap."""
+    lines = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    return Html(f'<table class="data"><tbody>{lines}</tbody></table>')
+
+
+def number(value: float) -> str:
+    """A number to four digits; what is undefined as a dash."""
+    if isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.4g}" if isfinite(value) else "-"
