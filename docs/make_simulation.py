@@ -117,7 +117,7 @@ def simulated(task: str, view: View) -> Picture:
     """The upper left piece of a test image, (y, x) or (y, x, 3)."""
     name, size, side = SHOWN[task]
     loaded = load_task(task)
-    scene = Scene(loaded, 0, name, size, loaded.channels.start)
+    scene = Scene(loaded, 0, name, size, loaded.extent.channels.start)
     pixels = scene.render(Region((0, 0, 0, 0), (1, 1, side, side)), view)[0, :, 0]
     plane: Picture = np.moveaxis(pixels, 0, -1).squeeze().astype(np.float64)
     return plane

@@ -7,7 +7,7 @@ together, because one activity drives them; outside the cells B follows A.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -21,7 +21,7 @@ from stable_tiles.simulate.cells import Box, Grid, Patches, Sites, Stamps, numbe
 from stable_tiles.simulate.fields import Field
 from stable_tiles.simulate.gcamp import Gcamp
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, Block, Extent, Picture, View, detect
 from stable_tiles.simulate.streams import Floats, Stream
 
 CONFOCAL = Blur(sharp=0.9, wide=5.0, haze=0.15)
@@ -159,14 +159,7 @@ class Calcium:
     frame_s: float = 0.4
 
     name = "calcium"
-    has_time = True
-    has_depth = True
-    channels = range(1, len(_COLORS) + 1)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        return asdict(self)
+    extent = Extent(time=True, depth=True, channels=range(1, len(_COLORS) + 1))
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both domains as uint16, whole cells and their nuclei as uint32 numbers (0: none)."""

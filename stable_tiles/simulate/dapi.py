@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from math import cos, hypot, pi, sin
 from typing import Any
 
@@ -16,7 +16,7 @@ from stable_tiles.simulate.cells import numbered
 from stable_tiles.simulate.culture import Culture, Monolayer
 from stable_tiles.simulate.fields import Field
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, STACK, Block, Picture, View, detect
 
 TRANSMITTED = Camera(photons=9000.0, gain=12.0, offset=100.0, read_noise=30.0, dtype="uint16")
 """Brightness 1 gives 108,000 counts; the bare dish, at the bias, a quarter of it."""
@@ -123,14 +123,7 @@ class Dapi:
     section_um: float = 1.0
 
     name = "dapi"
-    has_time = False
-    has_depth = True
-    channels = range(1, 2)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        return asdict(self)
+    extent = STACK
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both domains as uint16, nuclei as uint32 numbers (0: none)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import RGB_CHANNELS, Channel
 from stable_tiles.simulate.cells import numbered
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, Block, Extent, Picture, View, detect
 from stable_tiles.simulate.tissue import Section, Tissue
 
 HEMATOXYLIN = (0.65, 0.70, 0.29)
@@ -21,23 +21,6 @@ HEMATOXYLIN = (0.65, 0.70, 0.29)
 
 EOSIN = (0.07, 0.99, 0.11)
 """As `HEMATOXYLIN`."""
-
-FLUORESCENCE = {
-    "cytoplasm": (0.10, 0.75, 0.30),
-    "nuclei": (0.65, 0.06, 0.03),
-    "matrix": (0.03, 0.08, 0.65),
-}
-"""Channel by channel: brightness at density 1 of nuclei, cytoplasm, matrix.
-
-The paper labels the three compartments and finds nuclei in the green
-channel; red is cytoplasm, blue the extracellular matrix.
-"""
-
-HEMATOXYLIN_UPTAKE = (0.62, 0.10, 0.02)
-"""Optical density (decimal) of hematoxylin at density 1 of nuclei, cytoplasm, matrix."""
-
-EOSIN_UPTAKE = (0.10, 0.20, 0.26)
-"""As `HEMATOXYLIN_UPTAKE`, of eosin."""
 
 PHOTOMULTIPLIER = Camera(photons=60.0, gain=3.6, offset=5.0, read_noise=1.5, dtype="uint8")
 """Brightness 1 gives 221 counts of 255 from 60 photons."""
@@ -52,6 +35,43 @@ BRIGHTFIELD = Blur(sharp=0.6)
 """Full width at half maximum 1.4 px = 0.8 um: a 20x slide scanner brought to 0.55 um."""
 
 
+Uptake = tuple[float, float, float]
+"""What nuclei, cytoplasm and matrix of density 1 take up or send."""
+
+
+@dataclass(frozen=True)
+class Staining:
+    """How labels and stains show the three compartments of a section.
+
+    The paper labels the three compartments and finds nuclei in the green
+    channel; red is cytoplasm, blue the extracellular matrix.
+
+    Parameters
+    ----------
+    red, green, blue : (nuclei, cytoplasm, matrix)
+        Brightness of each fluorescence channel at density 1.
+    hematoxylin, eosin : (nuclei, cytoplasm, matrix)
+        Optical density (decimal) of each stain at density 1.
+    """
+
+    red: Uptake = (0.10, 0.75, 0.30)
+    green: Uptake = (0.65, 0.06, 0.03)
+    blue: Uptake = (0.03, 0.08, 0.65)
+    hematoxylin: Uptake = (0.62, 0.10, 0.02)
+    eosin: Uptake = (0.10, 0.20, 0.26)
+
+    def fluorescence(self, section: Section) -> Plane:
+        """Brightness of red, green, blue, float32 (3, y, x), about 1 at the brightest."""
+        return np.stack([_mixed(section, one) for one in (self.red, self.green, self.blue)])
+
+    def transmittance(self, section: Section) -> Plane:
+        """Share of white light that passes in red, green, blue, float32 (3, y, x), 0..1."""
+        hematoxylin = _mixed(section, self.hematoxylin)
+        eosin = _mixed(section, self.eosin)
+        stains = zip(HEMATOXYLIN, EOSIN, strict=True)
+        return np.stack([10.0 ** -(h * hematoxylin + e * eosin) for h, e in stains])
+
+
 @dataclass(frozen=True)
 class HematoxylinEosin:
     """The task; its fields are its physical parameters.
@@ -64,6 +84,7 @@ class HematoxylinEosin:
     """
 
     tissue: Tissue = field(default_factory=Tissue)
+    staining: Staining = field(default_factory=Staining)
     two_photon: Blur = TWO_PHOTON
     brightfield: Blur = BRIGHTFIELD
     photomultiplier: Camera = PHOTOMULTIPLIER
@@ -71,19 +92,11 @@ class HematoxylinEosin:
     pixel_size_um: float = 0.55
 
     name = "he"
-    has_time = False
-    has_depth = False
-    channels = range(3, 4)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        stains = {"hematoxylin": HEMATOXYLIN_UPTAKE, "eosin": EOSIN_UPTAKE}
-        return {**asdict(self), "fluorescence": FLUORESCENCE, "uptake": stains}
+    extent = Extent(time=False, depth=False, channels=range(3, 4))
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both domains as uint8 RGB, nuclei as uint32 numbers (0: none)."""
-        labelled = zip(FLUORESCENCE, RGB_CHANNELS, strict=True)
+        labelled = zip(("cytoplasm", "nuclei", "matrix"), RGB_CHANNELS, strict=True)
         fluorescence = tuple(Channel(name, channel.color) for name, channel in labelled)
         return {
             "a": Picture("uint8", fluorescence, is_rgb=True),
@@ -103,7 +116,8 @@ class HematoxylinEosin:
         section = self.tissue.section(block.stream.named("tissue"), block.box(margin))
         if view == "labels":
             return self._numbers(block, section)
-        light = fluorescence(section) if view == "a" else transmittance(section)
+        stained = self.staining
+        light = stained.fluorescence(section) if view == "a" else stained.transmittance(section)
         inner = slice(margin, margin + BLOCK)
         planes = np.stack([blur(plane)[inner, inner] for plane in light])
         frames = np.broadcast_to(planes, (len(block.frames), *planes.shape))
@@ -119,20 +133,7 @@ class HematoxylinEosin:
         return numbered(numbers, section.owner, section.inside, len(block.frames))
 
 
-def fluorescence(section: Section) -> Plane:
-    """Brightness of red, green, blue, float32 (3, y, x), about 1 at the brightest."""
-    return np.stack([_mixed(section, weights) for weights in FLUORESCENCE.values()])
-
-
-def transmittance(section: Section) -> Plane:
-    """Share of white light that passes in red, green, blue, float32 (3, y, x), 0..1."""
-    hematoxylin = _mixed(section, HEMATOXYLIN_UPTAKE)
-    eosin = _mixed(section, EOSIN_UPTAKE)
-    stains = zip(HEMATOXYLIN, EOSIN, strict=True)
-    return np.stack([10.0 ** -(h * hematoxylin + e * eosin) for h, e in stains])
-
-
-def _mixed(section: Section, weights: tuple[float, float, float]) -> Plane:
+def _mixed(section: Section, weights: Uptake) -> Plane:
     nuclei, cytoplasm, matrix = weights
     total = nuclei * section.nuclei + cytoplasm * section.cytoplasm + matrix * section.matrix
     return np.asarray(total, np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import exp
 from typing import Any
 
@@ -14,7 +14,7 @@ from stable_tiles.axes import Axes
 from stable_tiles.image.ngff import Channel
 from stable_tiles.simulate.head import Head, Slab
 from stable_tiles.simulate.optics import Blur, Plane
-from stable_tiles.simulate.scene import BLOCK, Block, Picture, View, detect
+from stable_tiles.simulate.scene import BLOCK, STACK, Block, Picture, View, detect
 
 FIELD_OF_VIEW_MM = 240.0
 """Side of the image (the paper's reconstruction diameter), however many voxels it has."""
@@ -128,14 +128,7 @@ class DualEcho:
     tissues: Mapping[str, Tissue] = field(default_factory=lambda: dict(TISSUES))
 
     name = "mri"
-    has_time = False
-    has_depth = True
-    channels = range(1, 2)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        return asdict(self)
+    extent = STACK
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both echoes as uint16; there are no cells to number."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from stable_tiles.simulate.exposures import Exposures, stack_axes
 from stable_tiles.simulate.fields import Volume
 from stable_tiles.simulate.hyphae import Mycelium, septa
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import Block, Picture, View
+from stable_tiles.simulate.scene import STACK, Block, Picture, View
 
 CONFOCAL = Exposures(
     blur=Blur(sharp=0.9, wide=9.0, haze=0.30),
@@ -54,14 +54,7 @@ class Penicillium:
     section_um: float = 0.1
 
     name = "penicillium"
-    has_time = False
-    has_depth = True
-    channels = range(1, 2)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        return asdict(self)
+    extent = STACK
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both exposures as uint16; hyphae are not numbered."""

@@ -147,13 +147,14 @@ def plan(task: Task, options: SimulateOptions) -> tuple[Output, ...]:
 
 def _channels(task: Task, options: SimulateOptions) -> int:
     """Channels of the images; refuses what the task does not have."""
-    channels = options.channels or task.channels.start
-    if channels not in task.channels:
-        allowed = " to ".join(str(n) for n in sorted({task.channels[0], task.channels[-1]}))
+    extent = task.extent
+    channels = options.channels or extent.channels.start
+    if channels not in extent.channels:
+        allowed = " to ".join(str(n) for n in sorted({extent.channels[0], extent.channels[-1]}))
         raise InputError(f"task {task.name} has no images of {channels} channels: use {allowed}")
-    if options.frames > 1 and not task.has_time:
+    if options.frames > 1 and not extent.time:
         raise InputError(f"task {task.name} does not change in time: leave out --frames")
-    if options.slices > 1 and not task.has_depth:
+    if options.slices > 1 and not extent.depth:
         raise InputError(f"task {task.name} has one section only: leave out --slices")
     return channels
 

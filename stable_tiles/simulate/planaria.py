@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
 
@@ -17,7 +17,7 @@ from stable_tiles.simulate.cells import Box, Grid, Outlines, Sites, Stamps, numb
 from stable_tiles.simulate.exposures import Exposures, stack_axes
 from stable_tiles.simulate.fields import Volume
 from stable_tiles.simulate.optics import Blur, Camera, Plane
-from stable_tiles.simulate.scene import Block, Picture, View
+from stable_tiles.simulate.scene import STACK, Block, Picture, View
 from stable_tiles.simulate.streams import Floats, Stream
 
 SPINNING_DISK = Exposures(
@@ -154,14 +154,7 @@ class Planaria:
     section_um: float = 2.0
 
     name = "planaria"
-    has_time = False
-    has_depth = True
-    channels = range(1, 2)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name."""
-        return asdict(self)
+    extent = STACK
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """Both exposures as uint16, nuclei as uint32 numbers (0: none)."""

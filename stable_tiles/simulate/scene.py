@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -112,28 +112,41 @@ def detect(detector: Detector, brightness: Plane, block: Block, view: View) -> n
     return np.stack(exposures)
 
 
+@dataclass(frozen=True)
+class Extent:
+    """What a task's images can have besides y and x.
+
+    Parameters
+    ----------
+    time : bool
+        Whether scenes change from frame to frame.
+    depth : bool
+        Whether scenes have more than one optical section.
+    channels : range
+        Allowed numbers of channels; the first is the default.
+    """
+
+    time: bool
+    depth: bool
+    channels: range
+
+
+STACK = Extent(time=False, depth=True, channels=range(1, 2))
+"""Stacks of one channel that do not change in time."""
+
+
 class Task(Protocol):
-    """One of the simulated tasks."""
+    """One of the simulated tasks: a dataclass whose fields are its physical parameters."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def name(self) -> str:
         """The task's name on the command line."""
 
     @property
-    def has_time(self) -> bool:
-        """Whether scenes change from frame to frame."""
-
-    @property
-    def has_depth(self) -> bool:
-        """Whether scenes have more than one optical section."""
-
-    @property
-    def channels(self) -> range:
-        """Allowed numbers of channels; the first is the default."""
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The physical parameters by name, for the record."""
+    def extent(self) -> Extent:
+        """What its images can have besides y and x."""
 
     def pictures(self, channels: int) -> Mapping[View, Picture]:
         """What can be seen of a scene, and as what image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def provenance(output: Output) -> dict[str, Any]:
         "seed": scene.seed,
         "scene": scene.name,
         "view": output.view,
-        "parameters": dict(scene.task.parameters),
+        "parameters": asdict(scene.task),
     }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stable_tiles.region import Region
-from stable_tiles.simulate.he import EOSIN, HEMATOXYLIN, HematoxylinEosin, transmittance
+from stable_tiles.simulate.he import EOSIN, HEMATOXYLIN, HematoxylinEosin, Staining
 from stable_tiles.simulate.scene import Scene
 from stable_tiles.simulate.streams import Stream
 from stable_tiles.simulate.tissue import Tissue
@@ -23,7 +23,7 @@ def views() -> dict[str, np.ndarray]:
 
 def test_stains_obey_beer_and_lambert() -> None:
     section = Tissue().section(Stream((0, "x")), (0, 0, 64, 64))
-    density = -np.log10(transmittance(section))
+    density = -np.log10(Staining().transmittance(section))
     stains = np.array([HEMATOXYLIN, EOSIN]).T
     fitted, residual, *_ = np.linalg.lstsq(stains, density.reshape(3, -1), rcond=None)
     assert residual.max() < 1e-8

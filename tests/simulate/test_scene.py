@@ -18,7 +18,7 @@ VIEWS = [
     (task, view)
     for task in sorted(TASKS)
     for view in ("a", "b", "labels")
-    if view in load_task(task).pictures(load_task(task).channels.start)
+    if view in load_task(task).pictures(load_task(task).extent.channels.start)
 ]
 ENDLESS = sorted(set(TASKS) - {"mri"})
 """Tasks whose scenes have no middle."""
@@ -26,7 +26,7 @@ ENDLESS = sorted(set(TASKS) - {"mri"})
 
 def scene(task: str, seed: int = 0, name: str = "test/0000", size: int = SIZE) -> Scene:
     loaded = load_task(task)
-    return Scene(loaded, seed, name, size, loaded.channels.start)
+    return Scene(loaded, seed, name, size, loaded.extent.channels.start)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -12,7 +13,7 @@ from stable_tiles.simulate.tasks import TASKS, load_task
 def test_a_task_knows_its_name_and_can_be_recorded(name: str) -> None:
     task = load_task(name)
     assert task.name == name
-    assert json.loads(json.dumps(task.parameters))
+    assert json.loads(json.dumps(asdict(task)))
 
 
 def test_an_unknown_task_is_refused_with_the_known_ones() -> None:

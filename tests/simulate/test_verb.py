@@ -85,7 +85,7 @@ def test_tiff_files_hold_the_same_pixels_and_their_size(
     options = SimulateOptions(300, 1, frames=frames, channels=channels, file_format="tiff")
     simulate(task, tmp_path / "out", options)
     loaded = load_task(task)
-    scene = Scene(loaded, 0, "train/A/0000", 300, channels or loaded.channels.start)
+    scene = Scene(loaded, 0, "train/A/0000", 300, channels or loaded.extent.channels.start)
     pixels = scene.render(Region((0, 0, 0, 0), (frames, 1, 300, 300)), "a")
     with tifffile.TiffFile(tmp_path / "out/train/A/0000.ome.tif") as tiff:
         series = tiff.series[0]
