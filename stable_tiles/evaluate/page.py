@@ -32,11 +32,12 @@ h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ddd; }
 figure { margin: 0; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption, .note { font-size: .875rem; color: #444; margin-top: .35rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: .75rem; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid #e3e3e3; text-align: right;
   white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+th.t, td.t { text-align: left; }
+@media (max-width: 40rem) { th, td { padding: .3rem .4rem; } table { font-size: .8rem; } }
 .data td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .data th, .data td { vertical-align: top; }
 </style>
@@ -93,13 +94,20 @@ def panels(figures: Sequence[Html], *, wide: bool = False) -> Html:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
     """Numbers in columns; a table wider than the screen scrolls by itself."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    words = [any(row[i][:1].isalpha() for row in rows) for i in range(len(head))]
+    top = _cells("th", head, words)
+    lines = "\n".join(f"<tr>{_cells('td', row, words)}</tr>" for row in rows)
     return Html(
         f'<div class="scroll" tabindex="0"><table><thead><tr>{top}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _cells(tag: str, row: Sequence[str], words: Sequence[bool]) -> str:
+    """One row; columns that hold words begin at the left, numbers end at the right."""
+    return "".join(
+        f"<{tag}{' class=t' if left else ''}>{escape(cell)}</{tag}>"
+        for cell, left in zip(row, words, strict=True)
     )
 
 

@@ -54,11 +54,11 @@ def boxes(
         box.set(facecolor=color, alpha=0.45)
         few = np.array(values)[_spread(len(values))]
         near = place + 1 + jitter.uniform(-0.18, 0.18, len(few))
-        axes.plot(near, few, ".", color=color, markersize=3, alpha=0.6)
+        axes.plot(near, few, ".", color=color, markersize=3 if len(few) > 10 else 7, alpha=0.6)
     turned = max(map(len, known)) * len(known) > 24
     axes.set_xticks(
         range(1, len(known) + 1),
-        list(known),
+        [name.replace("$", r"\$") for name in known],  # no mathematics in names
         rotation=30 if turned else 0,
         ha="right" if turned else "center",
     )

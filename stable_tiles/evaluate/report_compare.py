@@ -29,7 +29,7 @@ def compare_page(report: CompareReport) -> str:
             t.b,
             f"{t.n_a}, {t.n_b}",
             number(t.t),
-            number(t.p),
+            number(t.p) if t.p != 0 else "< 1e-300",
             t.stars,
         )
         for t in report.tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stable_tiles.evaluate.images import ImageOptions, ImageReport
-from stable_tiles.evaluate.page import Html, figure, note, page, panels, section
+from stable_tiles.evaluate.page import Html, figure, note, number, page, panels, section
 from stable_tiles.evaluate.plots import boxes
 from stable_tiles.evaluate.report import LABELS, statistics
 from stable_tiles.evaluate.statement import statement
@@ -49,8 +49,8 @@ def images_page(pair: tuple[Image, Image], options: ImageOptions, report: ImageR
         ]
     return page(
         f"{prediction.name} against {reference.name}",
-        f"Median over {len(found['rmse'].values)} planes: RMSE {found['rmse'].median:.4g}, "
-        f"SSIM {found['ssim'].median:.4g}, PCC {found['pcc'].median:.4g}.",
+        f"Planes: {len(found['rmse'].values)}. Medians: RMSE {number(found['rmse'].median)}, "
+        f"SSIM {number(found['ssim'].median)}, PCC {number(found['pcc'].median)}.",
         [
             section(f"Images (t {t}, z {z})", *_pictures(pair, t, z)),
             section("Metrics", panels(plots), note("A point a plane, over all of its channels.")),

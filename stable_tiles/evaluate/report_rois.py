@@ -72,8 +72,8 @@ def rois_page(comparison: Comparison, options: RoiOptions) -> str:
     return page(
         f"Cells of {source.name} and {translated.name}",
         f"{report.count_input} cells in the input, {report.count_output} in the translation; "
-        f"median distance {report.metrics['distance'].median:.3g} px, median IoU "
-        f"{report.metrics['iou'].median:.3g}.",
+        f"median distance {number(report.metrics['distance'].median)} px, median IoU "
+        f"{number(report.metrics['iou'].median)}.",
         sections,
     )
 
