@@ -123,6 +123,7 @@ def check(
     way = options.direction
     resources = find_resources(options.hardware)
     model = load_model(find_run(options.model, os.environ, Path.cwd()))
+    model.check_direction(way)
     norm, halo = choose_policy(model, options), model.local_reach(way)
     tiling = Tiling(CORE + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
     planes = _sample(model, source, options, tiling.tile + (TILES - 1) * CORE + 1)

@@ -21,10 +21,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from stable_tiles.domain import Domain
-from stable_tiles.errors import ModelError, RunNotFound, SettingsError
+from stable_tiles.errors import ModelError, RunNotFound, SettingsError, first_line
 from stable_tiles.model_document import FORMAT_VERSION, Document, DomainDocument, read_document
-from stable_tiles.networks.translator import Direction, Translator, domains
-from stable_tiles.settings import NetworkSettings
+from stable_tiles.networks.build import build
+from stable_tiles.networks.network import Direction, Network, domains
+from stable_tiles.sections import Architecture
 
 __all__ = ["DOCUMENT", "WEIGHTS", "Domain", "Model", "load_model"]
 
@@ -37,9 +38,9 @@ class Model:
 
     Parameters
     ----------
-    network : Translator
+    network : Network
         The networks.
-    settings : NetworkSettings
+    settings : Architecture
         Their architecture.
     domains : mapping of "a" and "b" to Domain
         The modalities.
@@ -47,8 +48,8 @@ class Model:
         What made it; anything JSON can hold.
     """
 
-    network: Translator
-    settings: NetworkSettings
+    network: Network
+    settings: Architecture
     domains: Mapping[str, Domain]
     provenance: Mapping[str, Any]
 
@@ -64,6 +65,20 @@ class Model:
     def local_reach(self, direction: Direction) -> int:
         """The reach once the statistics of all norms are given."""
         return self.network.local_reach(direction)
+
+    def check_direction(self, direction: Direction) -> None:
+        """Refuse a direction that the network does not translate in.
+
+        Raises
+        ------
+        ModelError
+        """
+        if direction not in self.network.directions:
+            raise ModelError(
+                f"this model translates {' and '.join(self.network.directions)} only, not "
+                f"{direction}: its method learns one direction; exchange --source and --target "
+                "and train again"
+            )
 
     def source(self, direction: Direction) -> Domain:
         """The domain that is translated."""
@@ -113,7 +128,7 @@ class Model:
                 "b": DomainDocument.of(self.domains["b"]),
             },
             stride=self.stride,
-            reach={"a2b": self.reach("a2b"), "b2a": self.reach("b2a")},
+            reach={way: self.reach(way) for way in self.network.directions},
             offset_bounds={
                 name: float(tensor) for name, tensor in state.items() if name.endswith(".bound")
             },
@@ -157,26 +172,26 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     )
 
 
-def _build(document: Document, folder: Path) -> Translator:
+def _build(document: Document, folder: Path) -> Network:
     """The network with fresh weights, in memory once its size is known to fit the file's."""
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise ModelError(f"{folder} has no {WEIGHTS}: copy it beside {DOCUMENT}")
     channels = document.domains["a"].channels, document.domains["b"].channels
     try:
-        # The filters of all first blocks and the square ones: every such network has more.
-        widths, features = document.network.widths, document.network.features
-        wanted = 9 * widths[0] * (sum(channels) + 2 * features)
-        wanted += 4 * sum(9 * width**2 for width in widths)
-        weights = folder / WEIGHTS
-        if not weights.is_file():
-            raise ModelError(f"{folder} has no {WEIGHTS}: copy it beside {DOCUMENT}")
-        if wanted > weights.stat().st_size:
-            raise ModelError(f"{weights} is too small for the network of {DOCUMENT}: it is damaged")
         with torch.random.fork_rng(devices=[]):
-            return Translator(*channels, document.network)
-    except SettingsError as error:
-        raise ModelError(f"{folder / DOCUMENT} is damaged: {error}") from None
+            with torch.device("meta"):
+                sized = build(document.network, *channels).state_dict().values()
+            if sum(tensor.nbytes for tensor in sized) > weights.stat().st_size:
+                raise ModelError(
+                    f"{weights} is too small for the network of {DOCUMENT}: it is damaged"
+                )
+            return build(document.network, *channels)
+    except (SettingsError, RuntimeError, OverflowError) as error:
+        raise ModelError(f"{folder / DOCUMENT} is damaged: {first_line(error)}") from None
 
 
-def _read_weights(path: Path, sha256: str, network: Translator) -> dict[str, Tensor]:
+def _read_weights(path: Path, sha256: str, network: Network) -> dict[str, Tensor]:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(

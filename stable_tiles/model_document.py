@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from stable_tiles.domain import Domain
 from stable_tiles.errors import ModelError
 from stable_tiles.intensity import Normalizer
+from stable_tiles.rivals import (
+    CutNetworkSettings,
+    DeepUnetSettings,
+    MunitNetworkSettings,
+    ResnetSettings,
+    SantaNetworkSettings,
+)
 from stable_tiles.settings import NetworkSettings, Normalization
 
 FORMAT_VERSION = 1
@@ -62,11 +69,30 @@ class DomainDocument(_Record):
         )
 
 
+def _architecture(network: Any) -> str:
+    """The name of an architecture; STABLE's has none."""
+    if isinstance(network, dict):
+        return str(network.get("architecture", "stable"))
+    return str(getattr(network, "architecture", "stable"))
+
+
+Described = Annotated[
+    Annotated[NetworkSettings, Tag("stable")]
+    | Annotated[ResnetSettings, Tag("resnet")]
+    | Annotated[DeepUnetSettings, Tag("deep_unet")]
+    | Annotated[MunitNetworkSettings, Tag("munit")]
+    | Annotated[SantaNetworkSettings, Tag("santa")]
+    | Annotated[CutNetworkSettings, Tag("cut")],
+    Discriminator(_architecture),
+]
+"""An architecture, by the key of that name."""
+
+
 class Document(_Record):
     """What ``model.json`` holds; reach, stride and bounds are there to be read by people."""
 
     format_version: int
-    network: NetworkSettings
+    network: Described
     domains: dict[Literal["a", "b"], DomainDocument]
     stride: int
     reach: dict[Literal["a2b", "b2a"], int | None]
@@ -101,7 +127,11 @@ def read_document(path: Path) -> Document:
         raise
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        # behind "network" stands which architecture it was read as
+        names = list(first["loc"])
+        if names[0] == "network":
+            del names[1:2]
+        where = ".".join(map(str, names))
         raise ModelError(f"{path} is damaged: {where}: {first['msg']}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {' '.join(str(error).split())}") from None

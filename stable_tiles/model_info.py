@@ -8,9 +8,6 @@ from typing import Any
 
 from stable_tiles.domain import Domain
 from stable_tiles.model import Model, load_model
-from stable_tiles.networks.translator import Direction
-
-DIRECTIONS: tuple[Direction, Direction] = ("a2b", "b2a")
 
 
 @dataclass(frozen=True)
@@ -102,13 +99,14 @@ def model_info(run: str | Path) -> ModelInfo:
 
 def describe(model: Model, name: str) -> ModelInfo:
     """What is to be said of a model in a folder of that name."""
+    directions = model.network.directions
     return ModelInfo(
         run=name,
         network=model.settings.model_dump(mode="json"),
         domains={key: DomainInfo.of(domain) for key, domain in model.domains.items()},
-        reach={way: model.reach(way) for way in DIRECTIONS},
+        reach={way: model.reach(way) for way in directions},
         stride=model.stride,
-        parameters={way: model.network.parameter_count(way) for way in DIRECTIONS},
+        parameters={way: model.network.parameter_count(way) for way in directions},
         digest=model.digest,
         provenance=dict(model.provenance),
     )

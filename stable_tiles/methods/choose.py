@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import torch
 
+from stable_tiles.methods.cut import Cut
+from stable_tiles.methods.cyclegan import Cyclegan
 from stable_tiles.methods.method import Method, Share, alone
+from stable_tiles.methods.munit import Munit
+from stable_tiles.methods.santa import Santa
 from stable_tiles.methods.stable import Stable
-from stable_tiles.settings import Settings
+from stable_tiles.methods.utom import Utom
+from stable_tiles.settings import MethodName, Settings
+
+METHODS: dict[MethodName, type[Stable | Cyclegan | Utom | Munit | Santa | Cut]] = {
+    "stable": Stable,
+    "cyclegan": Cyclegan,
+    "utom": Utom,
+    "munit": Munit,
+    "santa": Santa,
+    "cut": Cut,
+}
+"""All methods by the names that settings know."""
 
 
 def create(
@@ -36,8 +51,10 @@ def create(
     Raises
     ------
     SettingsError
-        If the network's widths do not fit its upsampling.
+        If the network's widths do not fit its upsampling, or the domains'
+        channels not the method.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.training.seed)
-        return Stable(settings, channels_a, channels_b, torch.device(device), share)
+        method = METHODS[settings.method]
+        return method(settings, channels_a, channels_b, torch.device(device), share)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from stable_tiles.networks.translator import Translator
+from stable_tiles.networks.network import Network
 
 Share = Callable[[list[Tensor]], Callable[[], None]]
 """Begins to average gradients, in place, over processes; what it returns waits for the end."""
@@ -22,7 +22,7 @@ class Method(Protocol):
     """Networks, their losses and their optimisers, advanced one step at a time."""
 
     @property
-    def network(self) -> Translator:
+    def network(self) -> Network:
         """The network that translates."""
 
     @property

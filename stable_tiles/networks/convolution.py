@@ -22,8 +22,10 @@ EPSILON = 1e-8
 """Added to the squared norm of a filter before its root is taken."""
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
-    """Convolve with stride 1; on CPUs with equal bits whatever the image's size.
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], stride: int = 1
+) -> Tensor:
+    """Convolve; on CPUs with equal bits whatever the image's size.
 
     Parameters
     ----------
@@ -32,6 +34,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
     bias : Tensor or None, (out,)
     padding : (int, int)
         Rows and columns of zeros on every side.
+    stride : int
+        Pixels between results.
 
     Returns
     -------
@@ -39,13 +43,13 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
     """
     known = torch._C._has_mkldnn and x.dtype in {torch.float32, torch.bfloat16}
     if x.device.type != "cpu" or not known:
-        return functional.conv2d(x, weight, bias, padding=padding)
+        return functional.conv2d(x, weight, bias, stride, padding)
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
     return torch.mkldnn_convolution(
-        channels_last(x), channels_last(weight), bias, padding, (1, 1), (1, 1), 1
+        channels_last(x), channels_last(weight), bias, padding, (stride, stride), (1, 1), 1
     )
 
 

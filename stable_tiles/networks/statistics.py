@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from stable_tiles.region import Region
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 
 MOMENTUM = 0.01
 """Share of a new batch in the running statistics, once a hundred batches were seen."""
@@ -38,14 +39,25 @@ class InstanceNorm(nn.InstanceNorm2d):
     running ones, and depends on no other pixel.  The running mean and variance
     are those of a typical patch: averages over all patches seen, later ones
     weighing 1 % each.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the map.
+    tracks : bool
+        Whether every pass in training counts; else only those within `tracked`.
     """
+
+    is_joint = False
+    """Whether all channels share one mean and one variance."""
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, tracks: bool = True) -> None:
         super().__init__(channels, track_running_stats=True)
+        self.tracks = tracks
         self.frozen = False
         self.rule: Callable[[Tensor], Tensor] | None = None
 
@@ -64,14 +76,23 @@ class InstanceNorm(nn.InstanceNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (n, c, h, w)."""
         if self.training:
-            self._track(x)
+            if self.tracks:
+                self._track(x)
         elif self.frozen:
-            return normalized(x, self.running_mean, self.running_var, self.eps)
+            return self._fixed(x)
         elif self.rule is not None:
             return self.rule(x)
+        return self._own(x)
+
+    def _own(self, x: Tensor) -> Tensor:
+        """Normalised by the image's own statistics."""
         return torch.instance_norm(
             x, None, None, None, None, True, 0.0, self.eps, torch.backends.cudnn.enabled
         )
+
+    def _fixed(self, x: Tensor) -> Tensor:
+        """Normalised by the running statistics."""
+        return normalized(x, self.running_mean, self.running_var, self.eps)
 
     @torch.no_grad()
     def _track(self, x: Tensor) -> None:
@@ -80,6 +101,55 @@ class InstanceNorm(nn.InstanceNorm2d):
         weight = torch.clamp(1 / self.num_batches_tracked, min=MOMENTUM)
         self.running_mean.lerp_(mean.mean(dim=0), weight)
         self.running_var.lerp_(variance.mean(dim=0), weight)
+
+
+class LayerNorm(InstanceNorm):
+    """The same with one mean and one variance for all channels, then a learned scale and shift.
+
+    Statistics are kept by channel, as those of instance norms, and joined
+    where they are used.  A constant map becomes the shift, with finite gradients.
+
+    References
+    ----------
+    Ba et al., Layer normalization, 2016.
+    """
+
+    is_joint = True
+
+    def __init__(self, channels: int, *, tracks: bool = True) -> None:
+        super().__init__(channels, tracks=tracks)
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise, scale and shift (n, c, h, w)."""
+        made = super().forward(x)
+        shape = (1, -1, 1, 1)
+        return made * self.scale.view(shape).to(x.dtype) + self.shift.view(shape).to(x.dtype)
+
+    def _own(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x.float(), dim=(1, 2, 3), correction=0, keepdim=True)
+        return ((x.float() - mean) * torch.rsqrt(variance + self.eps)).to(x.dtype)
+
+    def _fixed(self, x: Tensor) -> Tensor:
+        mean, variance = (
+            torch.from_numpy(values)
+            for values in joined(
+                self.running_mean.double().cpu().numpy(), self.running_var.double().cpu().numpy()
+            )
+        )
+        return normalized(x, mean.to(x.device), variance.to(x.device), self.eps)
+
+
+def joined(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Statistics (..., c) of channels of equal size as those of all of them together.
+
+    Every channel gets the same mean, and the same variance: the mean of the
+    channels' own plus the variance of their means.
+    """
+    whole = mean.mean(axis=-1, keepdims=True)
+    spread = (variance + np.square(mean - whole)).mean(axis=-1, keepdims=True)
+    return np.broadcast_to(whole, mean.shape).copy(), np.broadcast_to(spread, mean.shape).copy()
 
 
 @dataclass(frozen=True)
@@ -149,8 +219,39 @@ class Table:
         For `n` planes; one row and one column where the whole plane is one cell.
     """
 
-    mean: npt.NDArray[np.floating]
-    variance: npt.NDArray[np.floating]
+    mean: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True)
+class NormLayer:
+    """What a rule needs to know of a norm layer.
+
+    Parameters
+    ----------
+    name : str
+        In its network.
+    eps : float
+        Added to variances.
+    is_joint : bool
+        Whether all channels share one mean and one variance.
+    multiple : int
+        The network continues planes to sides that are multiples of this.
+    """
+
+    name: str
+    eps: float
+    is_joint: bool = False
+    multiple: int = 1
+
+    def share(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """Statistics (..., c) by channel as this layer uses them."""
+        return joined(mean, variance) if self.is_joint else (mean, variance)
+
+    def scale(self, x: Tensor, area: Region) -> int:
+        """Pixels of the plane for each of the map's along an axis: 1, 2, 4, ..."""
+        rows = -(-area.shape[0] // self.multiple) * self.multiple
+        return int(2 ** max(0, round(log2(rows / x.shape[2]))))
 
 
 @dataclass(frozen=True)
@@ -179,16 +280,17 @@ class Given:
     rows: Sequence[float]
     columns: Sequence[float]
 
-    def normalize(self, name: str, x: Tensor, area: Region, eps: float) -> Tensor:
+    def normalize(self, layer: NormLayer, x: Tensor, area: Region) -> Tensor:
         """The map (n, c, h, w) of a layer, where the tile is the box `area` of the plane."""
-        table = self.tables[name]
+        table = self.tables[layer.name]
+        shared = layer.share(table.mean, table.variance)
         if len(self.rows) == len(self.columns) == 1:
             mean, variance = (
                 torch.from_numpy(values[:, 0, 0].astype(np.float64)).to(x.device, torch.float64)
-                for values in (table.mean, table.variance)
+                for values in shared
             )
-            return normalized(x, mean, variance, eps)
-        scale = _scale(x, area)
+            return normalized(x, mean, variance, layer.eps)
+        scale = layer.scale(x, area)
         places = [
             _between(start, scale, size, centres, x.device)
             for start, size, centres in zip(
@@ -196,8 +298,7 @@ class Given:
             )
         ]
         fields = [
-            torch.from_numpy(np.asarray(values, np.float32)).to(x.device)
-            for values in (table.mean, table.variance)
+            torch.from_numpy(np.asarray(values, np.float32)).to(x.device) for values in shared
         ]
         made = torch.empty_like(x)
         rows = max(1, _STRIP // (x.shape[1] * x.shape[3]))
@@ -205,7 +306,7 @@ class Given:
             strip = slice(top, top + rows)
             (y, x_place) = (places[0].part(strip), places[1])
             mean, variance = (_field(values, y, x_place) for values in fields)
-            made[:, :, strip] = (x[:, :, strip] - mean) / torch.sqrt(variance + eps)
+            made[:, :, strip] = (x[:, :, strip] - mean) / torch.sqrt(variance + layer.eps)
         return made
 
 
@@ -231,13 +332,13 @@ class Gather:
         self.found: dict[str, Moments] = {}
         self._known, self._core, self._at_once = known, core, at_once
 
-    def normalize(self, name: str, x: Tensor, area: Region, eps: float) -> Tensor:
+    def normalize(self, layer: NormLayer, x: Tensor, area: Region) -> Tensor:
         """As `Given.normalize`, or the layer's moments are kept in `found`."""
-        if name in self._known.tables:
-            return self._known.normalize(name, x, area, eps)
+        if layer.name in self._known.tables:
+            return self._known.normalize(layer, x, area)
         part = x
         if self._core != area:
-            scale = _scale(x, area)
+            scale = layer.scale(x, area)
             rows, columns = (
                 slice((start - first) // scale, size if stop == end else (stop - first) // scale)
                 for start, stop, first, end, size in zip(
@@ -246,13 +347,14 @@ class Gather:
                 )
             )  # fmt: skip
             part = x[:, :, rows, columns]
-        moments = self.found[name] = Moments.of(part)
+        moments = self.found[layer.name] = Moments.of(part)
         if not self._at_once:
             raise Enough
         mean, variance = (
-            torch.from_numpy(values).to(x.device) for values in (moments.mean, moments.variance)
+            torch.from_numpy(values).to(x.device)
+            for values in layer.share(moments.mean, moments.variance)
         )
-        return normalized(x, mean, variance, eps)
+        return normalized(x, mean, variance, layer.eps)
 
 
 def normalized(x: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
@@ -280,11 +382,41 @@ def freeze(network: nn.Module) -> None:
 
 
 @contextmanager
-def ruled(network: nn.Module, rule: Given | Gather, area: Region) -> Iterator[None]:
-    """Let a rule normalise in all instance norms, for a tile that is the box `area` (y, x)."""
+def tracked(network: nn.Module) -> Iterator[None]:
+    """Within, all passes count, in training mode; running statistics begin anew."""
+    layers, was_training = instance_norms(network).values(), network.training
+    before = [layer.tracks for layer in layers]
+    network.train()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.tracks = True
+    try:
+        yield
+    finally:
+        for layer, tracks in zip(layers, before, strict=True):
+            layer.tracks = tracks
+        network.train(was_training)
+
+
+@contextmanager
+def ruled(
+    network: nn.Module, rule: Given | Gather, area: Region, multiple: int = 1
+) -> Iterator[None]:
+    """Let a rule normalise in all instance norms.
+
+    Parameters
+    ----------
+    network : Module
+    rule : Given or Gather
+    area : Region
+        The box (y, x) of the plane that the tile is.
+    multiple : int
+        The network continues planes to sides that are multiples of this.
+    """
     layers = instance_norms(network)
     for name, layer in layers.items():
-        layer.rule = partial(_apply, rule, name, area, layer.eps)
+        known = NormLayer(name, layer.eps, layer.is_joint, multiple)
+        layer.rule = partial(_apply, rule, known, area)
     try:
         yield
     finally:
@@ -314,13 +446,8 @@ def fixed_affine(norm: nn.Module) -> tuple[Tensor, Tensor] | None:
     return scale, shift if norm.bias is None else norm.bias + shift
 
 
-def _apply(rule: Given | Gather, name: str, area: Region, eps: float, x: Tensor) -> Tensor:
-    return rule.normalize(name, x, area, eps)
-
-
-def _scale(x: Tensor, area: Region) -> int:
-    """Pixels of the plane for each of the map's along an axis: 1, 2, 4, ..."""
-    return int(2 ** max(0, round(log2(area.shape[0] / x.shape[2]))))
+def _apply(rule: Given | Gather, layer: NormLayer, area: Region, x: Tensor) -> Tensor:
+    return rule.normalize(layer, x, area)
 
 
 @dataclass(frozen=True)

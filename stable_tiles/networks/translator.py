@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stable_tiles.networks.layers import DeformableConv2d, DySample
+from stable_tiles.networks.network import Direction, DomainName, Network, domains
 from stable_tiles.networks.reach import Span, reach
-from stable_tiles.networks.statistics import instance_norms
 from stable_tiles.networks.unet import UNet
 from stable_tiles.settings import NetworkSettings
 
-Direction = Literal["a2b", "b2a"]
-DomainName = Literal["a", "b"]
+__all__ = ["Direction", "DomainName", "Translator", "domains"]
 
 
-class Translator(nn.Module):
+class Translator(Network):
     """Translates images of domain A to B and back through a shared feature map.
 
     With ``feature_scale`` N above 1 the feature map has 1/N of the image's
@@ -38,18 +36,12 @@ class Translator(nn.Module):
     ------
     SettingsError
         If the widths do not fit the upsampling.
-
-    Notes
-    -----
-    A tile that starts at a multiple of `stride`, has a halo of at least
-    ``reach(direction)`` pixels, and is clipped where the image ends, gives what
-    the whole image gives.
     """
 
+    settings: NetworkSettings
+
     def __init__(self, channels_a: int, channels_b: int, settings: NetworkSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        self.channels = {"a": channels_a, "b": channels_b}
+        super().__init__(channels_a, channels_b, settings)
         self.encoder_a = UNet(channels_a, settings.features, settings)
         self.decoder_a = UNet(settings.features, channels_a, settings)
         self.encoder_b = UNet(channels_b, settings.features, settings)
@@ -58,21 +50,7 @@ class Translator(nn.Module):
     @property
     def stride(self) -> int:
         """Tiles start at multiples of this many pixels."""
-        grid: int = 2 ** (len(self.settings.widths) - 1)
-        return max(grid, self.settings.feature_scale)
-
-    @property
-    def holds_statistics(self) -> bool:
-        """Whether every instance norm, if any, has running statistics."""
-        return all(layer.holds_statistics for layer in instance_norms(self).values())
-
-    def reach(self, direction: Direction) -> int | None:
-        """Pixels beyond an output pixel that it depends on; None where there is no limit.
-
-        An instance norm without running statistics makes every pixel depend
-        on the whole image.
-        """
-        return self.local_reach(direction) if self.holds_statistics else None
+        return max(self.settings.stride, self.settings.feature_scale)
 
     def local_reach(self, direction: Direction) -> int:
         """Pixels beyond an output pixel that it depends on once all statistics are given.
@@ -91,11 +69,18 @@ class Translator(nn.Module):
 
         return reach(needs, self.stride)
 
-    def parameter_count(self, direction: Direction) -> int:
-        """Trained numbers that translating in a direction uses."""
+    def halves(self, direction: Direction) -> tuple[int, int] | None:
+        """How far encoder and decoder look, pixels; None where the feature map is smaller."""
+        if self.settings.feature_scale != 1:
+            return None
         source, target = domains(direction)
-        parts = (self._encoder(source), self._decoder(target))
-        return sum(parameter.numel() for part in parts for parameter in part.parameters())
+        encoder, decoder = self._encoder(source), self._decoder(target)
+        return reach(encoder.needs, encoder.stride), reach(decoder.needs, decoder.stride)
+
+    def parts(self, direction: Direction) -> tuple[str, ...]:
+        """The encoder of the source and the decoder of the target."""
+        source, target = domains(direction)
+        return f"encoder_{source}", f"decoder_{target}"
 
     def encode(self, x: Tensor, domain: DomainName) -> Tensor:
         """The feature map of images of a domain.
@@ -152,9 +137,9 @@ class Translator(nn.Module):
         height, width = x.shape[2:]
         return self.decode(self.encode(x, source), target, (height, width))
 
-    def forward(self, x: Tensor, direction: Direction = "a2b") -> Tensor:
-        """The same as `translate`."""
-        return self.translate(x, direction)
+    def settle(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Bound the learned displacements, so that the reach is finite; see `bound_offsets`."""
+        self.bound_offsets(batches)
 
     @torch.no_grad()
     def bound_offsets(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -201,8 +186,3 @@ class Translator(nn.Module):
 
     def _decoder(self, domain: DomainName) -> UNet:
         return self.decoder_a if domain == "a" else self.decoder_b
-
-
-def domains(direction: Direction) -> tuple[DomainName, DomainName]:
-    """The source and the target of a direction."""
-    return ("a", "b") if direction == "a2b" else ("b", "a")

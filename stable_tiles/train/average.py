@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stable_tiles.networks.translator import Translator
+from stable_tiles.networks.network import Network
 
 
 class Average:
@@ -24,13 +24,13 @@ class Average:
         Share of the average that an update keeps, 0..1.
     """
 
-    def __init__(self, network: Translator, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.network = deepcopy(network).eval()
         self._decay = decay
         self._updates = 0
 
     @torch.no_grad()
-    def update(self, network: Translator) -> None:
+    def update(self, network: Network) -> None:
         """Move the average towards the network; whole numbers are copied."""
         n, self._updates = self._updates, self._updates + 1
         weight = 1 - min(self._decay, (1 + n) / (10 + n))

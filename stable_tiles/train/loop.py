@@ -9,7 +9,7 @@ from stable_tiles.progress import Progress
 from stable_tiles.train.loader import ahead
 from stable_tiles.train.skip import log_skipped
 from stable_tiles.train.training import Training, save
-from stable_tiles.train.watch import bound, preview, validate
+from stable_tiles.train.watch import preview, settle, validate
 
 
 def run_steps(training: Training, first: int, stop: Event, progress: Progress) -> None:
@@ -52,7 +52,7 @@ def run_steps(training: Training, first: int, stop: Event, progress: Progress) -
 def _keep(training: Training, step: int, *, looked: bool, judged: bool, kept: bool) -> None:
     """What the leading process does between steps."""
     if looked or judged or kept:
-        bound(training)
+        settle(training)
     if looked:
         training.log.append({"step": step, "preview": preview(training, step)})
     if judged:

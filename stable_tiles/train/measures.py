@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stable_tiles.networks.translator import Direction
 from stable_tiles.train.preview import Translates
 
 
@@ -23,15 +22,18 @@ def measure(network: Translates, patches: tuple[Tensor, Tensor]) -> dict[str, di
     Returns
     -------
     dict
-        By direction: ``correlation`` of translation and input (Pearson, over
+        By direction that the network has: ``correlation`` of translation and input (Pearson, over
         all pixels, channels averaged; 0 where either is constant),
         ``contrast`` of the translation relative to the target domain's
         (standard deviations), ``skew_input`` and ``skew_target``: the
         skewness of the pixels, positive where few are bright.
     """
     a, b = patches
-    ways: tuple[tuple[Direction, Tensor, Tensor], ...] = (("a2b", a, b), ("b2a", b, a))
-    return {way: _compare(x, network.translate(x, way), target) for way, x, target in ways}
+    ends = {"a2b": (a, b), "b2a": (b, a)}
+    return {
+        way: _compare(ends[way][0], network.translate(ends[way][0], way), ends[way][1])
+        for way in network.directions
+    }
 
 
 def _compare(x: Tensor, translated: Tensor, target: Tensor) -> dict[str, float]:

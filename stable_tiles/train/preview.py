@@ -5,6 +5,8 @@ target domain to compare with; the rows of A to B come first::
 
     a | b' | a'' | b
     b | a' | b'' | a
+
+Where a network translates in one direction only, ``a | b' | b``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from stable_tiles.image.ngff import Channel
-from stable_tiles.networks.translator import Direction
+from stable_tiles.networks.network import Direction
 
 GAP = 2
 """Pixels between neighbouring images."""
@@ -26,6 +28,11 @@ GAP = 2
 
 class Translates(Protocol):
     """What a preview needs of a network."""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Directions that it translates in."""
+        ...
 
     def translate(self, x: torch.Tensor, direction: Direction) -> torch.Tensor:
         """Translate (n, c, y, x)."""
@@ -51,25 +58,30 @@ def write_preview(
     channels : pair of tuples of Channel
         Whose colours the channels of A and of B are shown in.
     """
-    a, b = patches
     with torch.no_grad():
-        to_b, to_a = network.translate(a, "a2b"), network.translate(b, "b2a")
-        rows = [
-            [a, to_b, network.translate(to_b, "b2a"), b],
-            [b, to_a, network.translate(to_a, "a2b"), a],
-        ]
-    colors = [_colors(domain) for domain in channels]
-    order = ((0, 1, 0, 1), (1, 0, 1, 0))
-    shown = [
-        [_show(tensor, colors[domain]) for tensor, domain in zip(row, domains, strict=True)]
-        for row, domains in zip(rows, order, strict=True)
-    ]
-    sheet = np.concatenate([_row(images, i) for images in shown for i in range(len(a))])
+        rows = _rows(network, *patches)
+    colors = {name: _colors(domain) for name, domain in zip("ab", channels, strict=True)}
+    shown = [[_show(tensor, colors[domain]) for tensor, domain in row] for row in rows]
+    sheet = np.concatenate([_row(images, i) for images in shown for i in range(len(patches[0]))])
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_bytes(imagecodecs.png_encode(sheet))
     partial.replace(file)
     return sheet.shape[0], sheet.shape[1]
+
+
+def _rows(
+    network: Translates, a: torch.Tensor, b: torch.Tensor
+) -> list[list[tuple[torch.Tensor, str]]]:
+    """What is shown of either direction, each with the domain whose colours it has."""
+    to_b = network.translate(a, "a2b")
+    if "b2a" not in network.directions:
+        return [[(a, "a"), (to_b, "b"), (b, "b")]]
+    to_a = network.translate(b, "b2a")
+    return [
+        [(a, "a"), (to_b, "b"), (network.translate(to_b, "b2a"), "a"), (b, "b")],
+        [(b, "b"), (to_a, "a"), (network.translate(to_a, "a2b"), "b"), (a, "a")],
+    ]
 
 
 def _colors(channels: tuple[Channel, ...]) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stable_tiles.errors import FingerprintMismatch
 from stable_tiles.methods.method import Method
-from stable_tiles.networks.translator import Translator
+from stable_tiles.networks.network import Network
 from stable_tiles.settings import Settings
 from stable_tiles.train.average import Average
 from stable_tiles.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -65,7 +65,7 @@ class Training:
     peers: Peers = ALONE
 
     @property
-    def network(self) -> Translator:
+    def network(self) -> Network:
         """The network that becomes the model: the averaged one where there is one."""
         return self.method.network if self.average is None else self.average.network
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stable_tiles.networks.network import Network
 from stable_tiles.networks.translator import Translator
 from stable_tiles.train.measures import measure
 from stable_tiles.train.patches import Patches
@@ -18,33 +19,51 @@ from stable_tiles.train.training import Training
 PREVIEWED = 4
 """Patches of each domain in a preview."""
 
-BOUNDED = 8
-"""Batches on which learned displacements are measured before networks are used."""
+SETTLED = 8
+"""Batches on which displacements and statistics are measured before networks are used."""
 
 VALIDATED = 16
 """Batches of held-out data that a validation averages over."""
 
 
-def bound(training: Training) -> None:
-    """Bound the learned displacements by those of some patches, so that the reach is finite."""
-    training.network.bound_offsets(pairs(training.data, BOUNDED, training.device))
+def settle(training: Training) -> None:
+    """Measure on some patches what tiles need: displacements' bounds, statistics of norms."""
+    training.network.settle(pairs(training.data, SETTLED, training.device))
 
 
 @torch.no_grad()
 def validate(training: Training) -> dict[str, float]:
-    """Cycle and information losses on held-out patches, the same patches every time."""
+    """Losses on held-out patches, the same patches every time.
+
+    Returns
+    -------
+    dict
+        ``cycle`` where the network translates both ways, ``information``
+        where it has a shared feature map; of one direction the measures
+        ``correlation`` and ``contrast`` of `measure`.
+    """
     if training.held_out is None:
         raise ValueError("there are no held-out images to validate with")
-    sums = {"information": 0.0, "cycle": 0.0}
+    sums: dict[str, float] = {}
     with _evaluating(training.network) as network:
         for a, b in pairs(training.held_out, VALIDATED, training.device):
-            to_b, to_a = network.translate(a, "a2b"), network.translate(b, "b2a")
-            cycle = _l1(network.translate(to_b, "b2a"), a) + _l1(network.translate(to_a, "a2b"), b)
-            information = _l1(network.encode(to_b, "b"), network.encode(a, "a"))
-            information += _l1(network.encode(to_a, "a"), network.encode(b, "b"))
-            sums["cycle"] += cycle / VALIDATED
-            sums["information"] += information / VALIDATED
+            for name, value in _judge(network, a, b).items():
+                sums[name] = sums.get(name, 0.0) + value / VALIDATED
     return sums
+
+
+def _judge(network: Network, a: Tensor, b: Tensor) -> dict[str, float]:
+    """What a validation says of some patches."""
+    if "b2a" not in network.directions:
+        seen = measure(network, (a, b))["a2b"]
+        return {name: seen[name] for name in ("correlation", "contrast")}
+    to_b, to_a = network.translate(a, "a2b"), network.translate(b, "b2a")
+    cycle = _l1(network.translate(to_b, "b2a"), a) + _l1(network.translate(to_a, "a2b"), b)
+    if not isinstance(network, Translator):
+        return {"cycle": cycle}
+    information = _l1(network.encode(to_b, "b"), network.encode(a, "a"))
+    information += _l1(network.encode(to_a, "a"), network.encode(b, "b"))
+    return {"information": information, "cycle": cycle}
 
 
 def preview(training: Training, step: int) -> dict[str, dict[str, float]]:
@@ -72,7 +91,7 @@ def pairs(
 
 
 @contextmanager
-def _evaluating(network: Translator) -> Iterator[Translator]:
+def _evaluating(network: Network) -> Iterator[Network]:
     was_training = network.training
     network.eval()
     try:

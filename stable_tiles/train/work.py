@@ -15,7 +15,7 @@ from stable_tiles.ledger import digest_of
 from stable_tiles.methods.choose import create
 from stable_tiles.methods.method import Method
 from stable_tiles.model import Model
-from stable_tiles.networks.translator import Translator
+from stable_tiles.networks.network import Network
 from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
 from stable_tiles.settings import Settings, dump_tree
@@ -159,7 +159,7 @@ def _assemble(
 
 
 def _model_writer(
-    settings: Settings, data: Data, network: Translator, run: RunFolder
+    settings: Settings, data: Data, network: Network, run: RunFolder
 ) -> Callable[[int], None]:
     """What writes everything that `translate` needs, after some steps."""
     domains = {"a": describe(data.a, settings), "b": describe(data.b, settings)}
@@ -171,7 +171,7 @@ def _model_writer(
     }
 
     def write(step: int) -> None:
-        model = Model(network, settings.network, domains, {**provenance, "steps": step})
+        model = Model(network, network.settings, domains, {**provenance, "steps": step})
         model.save(run.path)
 
     return write
@@ -216,7 +216,7 @@ def _report(settings: Settings, data: Data, method: Method, run: RunFolder) -> T
         processes=1,
         precision=settings.training.precision,
         parameters=sum(p.numel() for p in network.parameters()),
-        reach={"a2b": network.reach("a2b"), "b2a": network.reach("b2a")},
+        reach={way: network.reach(way) for way in network.directions},
         stride=network.stride,
         steps=settings.training.steps,
         resumed_from=0,

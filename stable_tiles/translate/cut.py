@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from stable_tiles.model import Model
-from stable_tiles.networks.reach import reach as reach_of
 from stable_tiles.tiling.axis import Tiling
 from stable_tiles.tiling.blend import Blend
 from stable_tiles.tiling.plan import auto_tile
@@ -64,7 +63,7 @@ def choose_tilings(
     if options.blend not in {"auto", "crop"}:
         return _overlapping(cast(Blend, options.blend), model.stride, options), None
     if options.halo == "auto" and not options.confidence:
-        halves = half_reaches(model, options.direction)
+        halves = model.network.halves(options.direction)
         if halves is not None:
             first, last = (_cropped(model, options, sizes, (halo, most)) for halo in halves)
             return last, first
@@ -87,16 +86,6 @@ def survey_tiling(
         return Tiling(max(options.tile, least), halo, model.stride, "crop")
     bounds = (halo, most_pixels(model.settings, device))
     return _cropped(model, options, Sizes(plane, plane), bounds)
-
-
-def half_reaches(model: Model, direction: Direction) -> tuple[int, int] | None:
-    """Pixels that encoder and decoder look to either side; None where they cannot run apart."""
-    network = model.network
-    if model.settings.feature_scale != 1:
-        return None
-    pair = (network.encoder_a, network.decoder_b)
-    encoder, decoder = pair if direction == "a2b" else (network.encoder_b, network.decoder_a)
-    return reach_of(encoder.needs, encoder.stride), reach_of(decoder.needs, decoder.stride)
 
 
 def _cropped(

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from stable_tiles.model import Model
 from stable_tiles.networks.statistics import Enough, Gather, Given, Moments, freeze, ruled
-from stable_tiles.networks.translator import domains
+from stable_tiles.networks.translator import Translator, domains
 from stable_tiles.region import Region
-from stable_tiles.settings import NetworkSettings
+from stable_tiles.sections import Architecture
 from stable_tiles.translate.job import Forward
 from stable_tiles.translate.memory import Allowance, keep_freed_memory
 from stable_tiles.translate.options import Direction
@@ -31,6 +31,9 @@ CPU_BUDGET_BYTES = 2816 * 2**20
 
 GPU_BUDGET_SHARE = 0.4
 """Share of a GPU's memory that activations of one forward pass may take."""
+
+_LARGEST_ON_CPU = 2048**2
+"""Pixels of the largest forward pass on a CPU: more costs memory and saves next to nothing."""
 
 MOST_ELEMENTS = 2**31 - 1
 """Largest tensor that 32-bit kernels index."""
@@ -73,7 +76,6 @@ class TileNetwork:
             keep_freed_memory()
         self.direction = direction
         self.channels = model.target(direction).channels
-        self.features = model.settings.features
         self.device = torch.device(settings.device)
         self._spent = _Spent()
         self._network = model.network.to(self.device).eval()
@@ -88,10 +90,19 @@ class TileNetwork:
             for layer in self._network.modules():
                 layer.register_forward_pre_hook(self._before_layer)
         self._source, self._target = domains(direction)
-        self._encode, self._decode = self._network.encode, self._network.decode
+        self._whole: Any = self._network.translate
+        self._encode: Any = None
+        self._decode: Any = None
+        self.features, self._feature_scale = 0, 1
+        if isinstance(self._network, Translator):
+            self._encode, self._decode = self._network.encode, self._network.decode
+            asked = self._network.settings
+            self.features, self._feature_scale = asked.features, asked.feature_scale
         if settings.compile:
-            self._encode = torch.compile(self._encode, dynamic=True)
-            self._decode = torch.compile(self._decode, dynamic=True)
+            self._whole, self._encode, self._decode = (
+                part and torch.compile(part, dynamic=True)
+                for part in (self._whole, self._encode, self._decode)
+            )
 
     @property
     def seconds(self) -> float:
@@ -109,8 +120,12 @@ class TileNetwork:
         """
         size = (planes.shape[2], planes.shape[3])
         with self._running(area):
-            features = self._encode(planes.to(self.device), self._source)
-            result: Tensor = self._decode(features, self._target, size).float()
+            if self._encode is None:
+                made = self._whole(planes.to(self.device), self.direction)
+            else:
+                features = self._encode(planes.to(self.device), self._source)
+                made = self._decode(features, self._target, size)
+            result: Tensor = made.float()
         return result
 
     def encode(self, planes: Tensor, area: Region) -> Tensor:
@@ -153,7 +168,7 @@ class TileNetwork:
             cycle = (back.float() - given).abs().mean(dim=1, keepdim=True)
             lost = (again.float() - features.float()).abs().mean(dim=1, keepdim=True)
             if lost.shape[2:] != cycle.shape[2:]:
-                scale = self._network.settings.feature_scale
+                scale = self._feature_scale
                 lost = lost.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
             lost = lost[:, :, : size[0], : size[1]]
             return torch.cat([result.float(), cycle, lost], dim=1)
@@ -203,7 +218,7 @@ class TileNetwork:
         if self._bf16:
             precision = torch.autocast(self.device.type, dtype=torch.bfloat16)
         if self._rule is not None:
-            rule = ruled(self._network, self._rule, area)
+            rule = ruled(self._network, self._rule, area, self._network.multiple)
         with self._admitted, torch.inference_mode(), precision, rule:
             began = time.perf_counter()
             yield
@@ -218,24 +233,22 @@ class TileNetwork:
             self._allowance.keep()
 
 
-def bytes_per_pixel(settings: NetworkSettings) -> int:
+def bytes_per_pixel(settings: Architecture) -> int:
     """Peak memory of a forward pass for each pixel of its tile, float32, bytes.
 
-    The last step up of a U-Net decides it: five maps as wide as the first
-    level are alive at once, and what the allocator keeps besides is bounded by
-    the same figure (`Allowance`).
+    What the allocator keeps besides is bounded by the same figure (`Allowance`).
     """
-    return 4 * (8 * settings.widths[0] + 2 * settings.features + 8)
+    return 4 * settings.live_values
 
 
-def most_pixels(settings: NetworkSettings, device: str) -> int:
+def most_pixels(settings: Architecture, device: str) -> int:
     """Pixels that a forward pass may have at most, so that its memory stays bounded.
 
     On CPUs a constant, so that every machine and every number of workers cuts
     the same tiles; on a GPU a share of its memory.
     """
-    budget = float(CPU_BUDGET_BYTES)
+    most = MOST_ELEMENTS // settings.widest
     if device == "cuda":
         budget = GPU_BUDGET_SHARE * torch.cuda.get_device_properties(0).total_memory
-    widest = 4 * settings.widths[0]
-    return min(int(budget / bytes_per_pixel(settings)), MOST_ELEMENTS // widest)
+        return min(int(budget / bytes_per_pixel(settings)), most)
+    return min(int(CPU_BUDGET_BYTES / bytes_per_pixel(settings)), _LARGEST_ON_CPU, most)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from torch.nn import BatchNorm2d
+
 from stable_tiles.errors import InputError, ModelError
 from stable_tiles.model import Model
 from stable_tiles.networks.statistics import InstanceNorm, instance_norms
-from stable_tiles.networks.translator import domains
 from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.grid import TileGrid
@@ -88,7 +89,8 @@ def choose_policy(model: Model, options: TranslateOptions) -> Policy:
         If the network is to be compiled with statistics that change.
     """
     if not instance_norms(model.network):
-        return "none" if model.settings.norm == "none" else "frozen"
+        batch = any(isinstance(layer, BatchNorm2d) for layer in model.network.modules())
+        return "frozen" if batch else "none"
     held = model.network.holds_statistics
     wanted = options.norm
     policy: Policy = ("frozen" if held else "exact") if wanted == "auto" else wanted
@@ -130,8 +132,7 @@ def plan_survey(
 
 def used_layers(model: Model, options: TranslateOptions) -> tuple[str, ...]:
     """Names of the instance norms that a translation passes, with ``--confidence`` all."""
-    source, target = domains(options.direction)
-    parts = {f"encoder_{source}", f"decoder_{target}"}
+    parts = model.network.parts(options.direction)
     return tuple(
         name
         for name in instance_norms(model.network)

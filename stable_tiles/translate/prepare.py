@@ -13,6 +13,7 @@ from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
+from stable_tiles.networks.translator import Translator
 from stable_tiles.tiling.plan import Plan, plan_regions
 from stable_tiles.translate.cost import PROCESS_BYTES, worker_bytes
 from stable_tiles.translate.cut import Sizes, choose_tilings, survey_tiling
@@ -114,6 +115,12 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     resources = find_resources(options.hardware)
     run = find_run(options.model, os.environ, Path.cwd())
     model = load_model(run)
+    model.check_direction(options.direction)
+    if options.confidence and not isinstance(model.network, Translator):
+        raise InputError(
+            "--confidence compares feature maps, which only models of method stable have: "
+            "leave it out"
+        )
     box = options.select.box(image.shape)
     intensity, normalize = fit_intensity(image, model, options)
     spec = output_spec(

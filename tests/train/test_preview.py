@@ -5,13 +5,16 @@ import numpy as np
 import torch
 
 from stable_tiles.image.ngff import RGB_CHANNELS, Channel
+from stable_tiles.networks.network import Direction
 from stable_tiles.train.preview import GAP, write_preview
 
 
 class Halves:
     """Grey to three channels at half the light; back to the first channel."""
 
-    def translate(self, x: torch.Tensor, direction: str) -> torch.Tensor:
+    directions: tuple[Direction, ...] = ("a2b", "b2a")
+
+    def translate(self, x: torch.Tensor, direction: Direction) -> torch.Tensor:
         """Either way, at half the light."""
         return x.expand(-1, 3, -1, -1) / 2 if direction == "a2b" else x[:, :1] / 2
 
@@ -29,3 +32,12 @@ def test_a_preview_shows_input_translation_cycle_and_target(tmp_path: Path) -> N
     white = [[255, 255, 255], [0, 191, 0], [96, 96, 96], [0, 204, 0]]
     assert np.abs(corners - np.array([green, green, white, white])).max() <= 1
     assert [f.name for f in (tmp_path / "p").iterdir()] == ["1.png"]
+
+
+def test_a_preview_of_one_direction_shows_input_translation_and_target(tmp_path: Path) -> None:
+    network = Halves()
+    network.directions = ("a2b",)
+    a, b = torch.full((2, 1, 8, 8), 0.8), torch.full((2, 3, 8, 8), 1.5)
+    grey = (Channel("g", "00FF00"),)
+    height, width = write_preview(tmp_path / "1.png", network, (a, b), (grey, RGB_CHANNELS))
+    assert (height, width) == (2 * (8 + GAP), 3 * (8 + GAP))

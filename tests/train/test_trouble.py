@@ -39,6 +39,8 @@ def test_discriminators_that_guess_are_reported_only_where_the_generators_stand_
 class Mimic:
     """Translates by a formula that a test chooses."""
 
+    directions: tuple[Direction, ...] = ("a2b", "b2a")
+
     def __init__(self, gain: float, noise: float = 0.0) -> None:
         self.gain, self.noise = gain, noise
 

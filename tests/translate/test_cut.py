@@ -13,7 +13,6 @@ from stable_tiles.tiling.plan import plan_regions
 from stable_tiles.translate.cut import (
     Sizes,
     choose_tilings,
-    half_reaches,
     survey_tiling,
     whole_reach,
 )
@@ -53,7 +52,7 @@ def test_by_default_large_planes_cost_little_extra_in_less_than_four_gibibytes(
 def test_the_halves_of_a_network_reach_at_least_as_far_as_the_whole() -> None:
     for settings in (TINY, NetworkSettings(widths=(4, 8, 8), norm="none")):
         model = model_of(settings)
-        halves, whole = half_reaches(model, "a2b"), whole_reach(model, "a2b", errors=False)
+        halves, whole = model.network.halves("a2b"), whole_reach(model, "a2b", errors=False)
         assert halves is not None
         assert sum(halves) >= whole
 
