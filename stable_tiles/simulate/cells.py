@@ -9,6 +9,7 @@ from math import ceil, floor, sqrt
 import numpy as np
 import numpy.typing as npt
 
+from stable_tiles.errors import InputError
 from stable_tiles.simulate.streams import Floats, Ints, Stream
 
 Patches = npt.NDArray[np.float32]
@@ -63,9 +64,19 @@ class Grid:
 
         Sites of different planes have different numbers.  A site outside the
         image that reaches into it has one too.
+
+        Raises
+        ------
+        InputError
+            If 32 bits do not number so many.
         """
         columns = ceil(size / self.spacing) + 2 * _OUTSIDE
         rows = ceil(size / self.row_pitch) + 2 * _OUTSIDE
+        if columns * rows * (plane + 1) >= 2**32:
+            raise InputError(
+                f"{size} x {size} pixels hold more cells in {plane + 1} planes than labels of "
+                "32 bits can number: use a smaller --size or fewer --slices"
+            )
         row, column = sites.iy + _OUTSIDE, sites.ix + _OUTSIDE
         number = 1 + column + columns * (row + rows * plane)
         return number.astype(np.uint32)

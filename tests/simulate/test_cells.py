@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stable_tiles.errors import InputError
 from stable_tiles.simulate.cells import Box, Grid, Outlines, Sites, Stamps
 from stable_tiles.simulate.streams import Stream
 
@@ -49,6 +51,13 @@ def test_label_numbers_are_unique_and_positive(size: int, plane: int) -> None:
     assert len(np.unique(numbers)) == len(sites)
     assert numbers.min() > 0
     assert not set(numbers.tolist()) & set(GRID.numbers(sites, size, plane + 1).tolist())
+
+
+def test_more_cells_than_labels_can_number_are_refused() -> None:
+    sites = GRID.sites(STREAM, (0, 0, 64, 64), 12)
+    assert GRID.numbers(sites, 10**6, 0).max() > 0
+    with pytest.raises(InputError, match="fewer --slices"):
+        GRID.numbers(sites, 10**6, 1)
 
 
 def test_the_distance_to_a_circle_is_exact() -> None:

@@ -58,7 +58,7 @@ def test_few_photons_correlate_with_many_as_in_the_paper(name: str, paper: float
     assert abs(np.median(found) - paper) < 0.06
 
 
-@pytest.mark.parametrize(("name", "near", "far"), [("penicillium", 1, 120), ("planaria", 1, 9)])
+@pytest.mark.parametrize(("name", "near", "far"), [("penicillium", 1, 120), ("planaria", 1, 13)])
 def test_sections_belong_to_one_volume(name: str, near: int, far: int) -> None:
     first, second, last = (
         scene(name).render(region(2 + k), "b", noise=False).ravel() for k in (0, near, far)
