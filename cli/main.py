@@ -11,8 +11,9 @@ from stable_tiles import __version__
 COMMANDS = {
     "check": "Say how a model tiles: reach, halo, seams.",
     "convert": "Convert images to OME-Zarr.",
+    "data": "List and get the paper's public data sets.",
     "demo": "Simulate, convert, train, translate, look: minutes on two cores.",
-    "evaluate": "Measure a translation: cells found, displaced, lost.",
+    "evaluate": "Measure translations: image metrics, cells, traces; compare methods.",
     "export": "Write a store as OME-TIFF or NIfTI.",
     "info": "Describe a store; with --verify read every chunk.",
     "model": "Import the authors' checkpoints; describe a model.",
