@@ -31,7 +31,17 @@ LAYERS = (
     },
     {"image", "tiling", "networks", "ledger"},
     {"methods", "model", "model_document", "model_info", "official"},
-    {"convert", "export", "train", "translate", "evaluate", "simulate", "datasets", "check", "info"},
+    {
+        "convert",
+        "export",
+        "train",
+        "translate",
+        "evaluate",
+        "simulate",
+        "datasets",
+        "check",
+        "info",
+    },
     {"demo", "benchmark"},
 )
 

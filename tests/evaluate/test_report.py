@@ -83,7 +83,7 @@ def test_the_report_of_images_stands_alone(tmp_path: Path) -> None:
 
 
 def test_the_report_of_a_comparison_stands_alone_and_escapes_names(tmp_path: Path) -> None:
-    files = []
+    files: list[str] = []
     for name in (HOSTILE, "b"):
         values = {"values": list(np.random.default_rng(len(name)).normal(size=9))}
         path = tmp_path / f"{len(files)}.json"
