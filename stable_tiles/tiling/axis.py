@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -79,16 +79,31 @@ class Tiling:
         Grid on which every tile must start.
     blend : Blend
         How overlapping tiles become one image.
+    height : int, optional
+        Most pixels along y, where that is less than `tile`.
     """
 
     tile: int
     halo: int
     stride: int
     blend: Blend
+    height: int | None = None
 
     def __post_init__(self) -> None:
         if self.tile < 1 or self.halo < 0 or self.stride < 1:
             raise ValueError(f"tiling {self} has a size that is not positive")
+        if self.height is not None and not 1 <= self.height <= self.tile:
+            raise ValueError(f"tiling {self} is higher than wide")
+
+    @property
+    def of_rows(self) -> Tiling:
+        """The rule along y."""
+        return self if self.height is None else replace(self, tile=self.height, height=None)
+
+    @property
+    def most_pixels(self) -> int:
+        """Pixels of the largest forward pass."""
+        return self.tile * self.of_rows.tile
 
     @property
     def overlap(self) -> int:

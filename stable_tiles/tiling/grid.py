@@ -61,7 +61,7 @@ class TileGrid:
         InputError
             If the tile is too small for its halo and stride.
         """
-        return cls(tiling, tiling.cells(y), tiling.cells(x))
+        return cls(tiling, tiling.of_rows.cells(y), tiling.cells(x))
 
     def tiles(self, region: Region) -> Iterator[Tile]:
         """All tiles that write a pixel of `region` (y, x), row by row."""

@@ -168,8 +168,8 @@ def plan_regions(
     return Plan(cut, tuple(morton_order(regions, (period[0], period[1]))))
 
 
-def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> int:
-    """The side of the largest tile of at most `pixels` pixels that divides an area evenly.
+def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> tuple[int, int]:
+    """The largest tile of at most `pixels` pixels that divides an area evenly.
 
     Fewer, larger tiles read fewer halos.  The answer depends on nothing but
     the arguments, so it is the same on every machine.
@@ -185,15 +185,18 @@ def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> int
 
     Returns
     -------
-    int
-        Side in pixels, halo included; never below what `halo` and `stride` need.
+    (int, int)
+        Height and width in pixels, halo included; never below what `halo` and
+        `stride` need.
     """
     margin = 2 * (halo + stride - 1)
-    side = max(area)
-    most = max(isqrt(pixels) - margin, stride)
-    count = -(-side // most)
-    core = -(-side // (count * stride)) * stride
-    return core + margin
+
+    def divided(most: int) -> int:
+        count = -(-max(area) // max(most - margin, stride))
+        return -(-max(area) // (count * stride)) * stride + margin
+
+    height = divided(isqrt(pixels))
+    return height, max(height, divided(pixels // height))
 
 
 def _assert_whole_shards(

@@ -97,8 +97,10 @@ def _cropped(
         return Tiling(options.tile, halo, model.stride, "crop")
     margin = 2 * (halo + model.stride)
     area = (sizes.region[0] + margin, sizes.region[1] + margin)
-    tile = min(auto_tile(area, halo, model.stride, most), max(sizes.plane))
-    return Tiling(tile, halo, model.stride, "crop")
+    height, width = (
+        min(side, max(sizes.plane)) for side in auto_tile(area, halo, model.stride, most)
+    )
+    return Tiling(width, halo, model.stride, "crop", height)
 
 
 def _overlapping(blend: Blend, stride: int, options: TranslateOptions) -> Tiling:

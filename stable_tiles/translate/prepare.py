@@ -87,7 +87,7 @@ class Work:
             "source": self.image.digest(),
             "model": self.job.digest,
             "--direction": self.job.direction,
-            "--tile": str(tiling.tile),
+            "--tile": f"{tiling.of_rows.tile} x {tiling.tile}",
             "--halo": str((tiling.halo, first and first.halo)),
             "--blend": tiling.blend,
             "--region or --planes": digest_of([self.job.cut.origin, self.job.spec.layout.shape]),

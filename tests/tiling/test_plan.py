@@ -65,7 +65,8 @@ def test_tiles_of_two_passes_keep_redundancy_low_on_large_planes(
     halo: int, stride: int, most: float, pixels: int
 ) -> None:
     side = 4096 + 2 * (halo + stride)
-    tiling = Tiling(auto_tile((side, side), halo, stride, pixels), halo, stride, "crop")
+    height, width = auto_tile((side, side), halo, stride, pixels)
+    tiling = Tiling(width, halo, stride, "crop", height)
     plan = plan_of(tiling, 16384, 16384, 4096, tiling)
     assert plan.redundancy <= most
     assert max(map(plan.cut.largest_tile, plan.regions)) <= pixels
@@ -78,8 +79,8 @@ def test_tiles_of_two_passes_keep_redundancy_low_on_large_planes(
 def test_an_automatic_tile_always_has_room_between_its_halos(
     side: int, halo: int, stride: int, pixels: int
 ) -> None:
-    tile = auto_tile((side, side), halo, stride, pixels)
-    plan_of(Tiling(tile, halo, stride, "crop"), 2 * side, side, side)
+    height, width = auto_tile((side, side), halo, stride, pixels)
+    plan_of(Tiling(width, halo, stride, "crop", height), 2 * side, side, side)
 
 
 def test_a_window_of_the_source_is_planned_where_it_lies() -> None:
