@@ -82,7 +82,10 @@ def convert(
         if not options.dry_run:
             _warn_of_small_disk(plan, target)
             _probe(source)
-            resumed = _write(source, plan, target, options, progress)
+            if options.resume and _was_sealed(target):
+                resumed = _clear_ledger(plan, target, options)
+            else:
+                resumed = _write(source, plan, target, options, progress)
             written = stored_bytes(target)
     finally:
         source.close()
@@ -110,7 +113,8 @@ def _refuse_target(target: Path, sources: Sequence[Path | str], options: Convert
         if "://" not in str(source) and here in (p := Path(source).resolve(), *p.parents):
             raise InputError(f"{target} holds the source {source}: give another output")
     if target.exists():
-        if not options.overwrite and not options.dry_run:
+        sealed = options.resume and _was_sealed(target)
+        if not (options.overwrite or options.dry_run or sealed):
             refuse_existing(target)
         if target.is_file() or not any((target / n).exists() for n in ("zarr.json", ".zgroup")):
             raise OutputExists(f"{target} exists and is no store: give another name")
@@ -165,6 +169,21 @@ def _write(
         attributes = _attributes(plan, task, options, digests.result())
     writer.seal(target, attributes, overwrite=options.overwrite)
     return len(written)
+
+
+def _was_sealed(target: Path) -> bool:
+    """Whether a conversion was killed after its store got its name, and before it tidied up."""
+    folder = partial_folder(target)
+    return target.is_dir() and folder.is_dir() and not (folder / "store").exists()
+
+
+def _clear_ledger(plan: ConvertPlan, target: Path, options: ConvertOptions) -> int:
+    """Tidy up after a conversion that is whole; returns its number of regions."""
+    ledger = Ledger(partial_folder(target))
+    if ledger.exists:
+        ledger.check(_fingerprint(plan, options))
+    shutil.rmtree(ledger.folder)
+    return len(plan.spec.layout.regions())
 
 
 def _begin(
