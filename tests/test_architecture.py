@@ -26,6 +26,7 @@ LAYERS = (
         "settings",
         "intensity",
         "provenance",
+        "document",
         "domain",
         "usage",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class CellposeModel:
             raise InputError(f"no Cellpose model {path}: give its file with --cellpose-model")
         try:
             model = models.CellposeModel(gpu=False, pretrained_model=str(path))
-        except (RuntimeError, ValueError, KeyError, OSError, EOFError) as error:
+        except (RuntimeError, ValueError, KeyError, OSError, EOFError, UnpicklingError) as error:
             raise InputError(f"{path} is no Cellpose 3 model: {first_line(error)}") from error
         return cls(model, diameter)
 
