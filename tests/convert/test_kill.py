@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_one_killed_after_it_got_its_name_is_found_to_be_whole(
 
     remove = shutil.rmtree
 
-    def killed(folder: Path, **how: bool) -> None:
+    def killed(folder: Path, **how: Any) -> None:
         if target.exists():
             raise KeyboardInterrupt
         remove(folder, **how)
