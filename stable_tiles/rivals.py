@@ -62,6 +62,23 @@ class DeepUnetSettings(Architecture):
         return self.width
 
 
+class UtomNetworkSettings(Section):
+    """UTOM's `DeepUnetSettings`, before patches are known."""
+
+    width: Width = Field(64, description="channels of the first map; eight times so many at most")
+    downsamplings: int | None = Field(
+        None, ge=2, le=10, description="halvings of the resolution; null = 8, or what patches allow"
+    )
+
+    def resolved(self, patch: int) -> DeepUnetSettings:
+        """The architecture for patches of that side: eight halvings, or as many as go into it."""
+        asked = self.downsamplings
+        halvings = (patch & -patch).bit_length() - 1  # the largest power of two that divides it
+        return DeepUnetSettings(
+            width=self.width, downsamplings=max(2, min(8, halvings)) if asked is None else asked
+        )
+
+
 class MunitNetworkSettings(Architecture):
     """Content and style encoders, and decoders whose norms a style sets."""
 
@@ -166,7 +183,7 @@ class CycleganSettings(RivalSettings):
 class UtomSettings(RivalSettings):
     """UTOM."""
 
-    network: DeepUnetSettings = DeepUnetSettings()
+    network: UtomNetworkSettings = UtomNetworkSettings()
     adversarial: Weight = 1.0
     cycle: Weight = 10.0
     saliency: Weight = Field(50.0, description="at the first step")

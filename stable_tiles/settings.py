@@ -200,6 +200,8 @@ class Settings(Section):
     @property
     def architecture(self) -> Architecture:
         """What the method's networks are made of."""
+        if self.method == "utom":
+            return self.utom.network.resolved(self.data.patch)
         section = self if self.method == "stable" else getattr(self, self.method)
         described: Architecture = section.network
         return described

@@ -49,7 +49,7 @@ class TwoWay(Rival):
         share: Share,
     ) -> None:
         trained = {
-            "generator": build(section.network, *channels),
+            "generator": build(settings.architecture, *channels),
             "discriminator_a": patch_critic(channels[0], section),
             "discriminator_b": patch_critic(channels[1], section),
         }

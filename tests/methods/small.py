@@ -32,7 +32,7 @@ def settings(name: str, training: dict[str, Any] | None = None, **changes: Any) 
     """Settings of a small rival: changes of its section, and of the loop."""
     tree: dict[str, Any] = {
         "method": name,
-        "data": {"patch": 32, "batch": 2},
+        "data": {"patch": 16, "batch": 2},
         "training": training or {},
         name: {**SECTIONS[name], **changes},
     }

@@ -33,7 +33,7 @@ def nce(net: Any, projections: Any, pair: tuple[Tensor, Tensor], places: list[Te
 
 @pytest.mark.parametrize("identity", [True, False])
 def test_losses_are_those_of_the_formulas(identity: bool) -> None:
-    a, b = images(2, 1, 32, 32, 0), images(2, 1, 32, 32, 100)
+    a, b = images(2, 1, 16, 16, 0), images(2, 1, 16, 16, 100)
     method = rival("cut", adversarial=2, contrast=3, identity=identity)
     assert isinstance(method, Cut)
     net: Any = method.network.train()
@@ -41,7 +41,7 @@ def test_losses_are_those_of_the_formulas(identity: bool) -> None:
     x, y = 2 * a - 1, 2 * b - 1
     with torch.no_grad():
         method.begin(4)
-        counts = [1024, 1024, 256, 64]
+        counts = [256, 256, 64, 16]
         drawn = [
             [torch.randperm(count, generator=method.random)[:32] for count in counts]
             for _ in range(2)
@@ -75,7 +75,7 @@ def test_positions_that_cannot_be_told_cost_the_log_of_their_number() -> None:
 def test_the_translator_learns_nothing_through_the_keys() -> None:
     method = rival("cut", adversarial=0, identity=False)
     assert isinstance(method, Cut)
-    method.step(images(2, 1, 32, 32, 0), images(2, 1, 32, 32, 100), 0)
+    method.step(images(2, 1, 16, 16, 0), images(2, 1, 16, 16, 100), 0)
     net: Any = method.network
     last = [p for name, p in net.generator.named_parameters() if p.grad is not None]
     assert len(last) == len(list(net.generator.parameters()))

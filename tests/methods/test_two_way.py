@@ -16,7 +16,7 @@ from tests.networks.nets import images
 
 
 def patches(channels: tuple[int, int] = (1, 1)) -> tuple[Tensor, Tensor]:
-    return images(2, channels[0], 32, 32, 0), images(2, channels[1], 32, 32, 100)
+    return images(2, channels[0], 16, 16, 0), images(2, channels[1], 16, 16, 100)
 
 
 def shared_terms(method: Rival, a: Tensor, b: Tensor) -> dict[str, Tensor]:

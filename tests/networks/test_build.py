@@ -20,7 +20,7 @@ from tests.networks.rivals import FULL, SMALL, small
 
 
 def multiplications(network: nn.Module, side: int) -> int:
-    """Of the convolutions of a translation of a grey image, computed on shapes alone."""
+    """Of the convolutions of a translation of a grey image."""
     total = 0
 
     def count(layer: nn.Module, inputs: tuple[Any, ...], made: torch.Tensor) -> None:
@@ -32,26 +32,30 @@ def multiplications(network: nn.Module, side: int) -> int:
 
     for layer in network.modules():
         layer.register_forward_hook(count)
-    network.train().generate(torch.empty(1, 1, side, side, device="meta"), "a2b")  # type: ignore[operator]  # rivals have it
+    with torch.no_grad():
+        network.train().generate(torch.zeros(1, 1, side, side), "a2b")  # type: ignore[operator]  # rivals have it
     return total
 
 
+def test_cyclegans_translator_computes_as_much_as_published() -> None:
+    """49 billion multiplications for 256 x 256 pixels, a sixteenth for 64 x 64."""
+    assert 16 * multiplications(build(FULL["cyclegan"], 1, 1), 64) / 1e9 == pytest.approx(49, abs=1)
+
+
 @pytest.mark.parametrize(
-    ("name", "millions", "gmac"),
+    ("name", "millions"),
     [
-        ("cyclegan", 11.366, 48.8),
-        ("utom", 54.403, None),
-        ("munit", 12.249, None),
-        ("santa", 11.415, None),
-        ("cut", 11.366, None),
+        ("cyclegan", 11.366),
+        ("utom", 54.403),
+        ("munit", 12.249),
+        ("santa", 11.415),
+        ("cut", 11.366),
     ],
 )
-def test_full_networks_have_their_sizes(name: str, millions: float, gmac: float | None) -> None:
+def test_full_networks_have_their_sizes(name: str, millions: float) -> None:
     with torch.device("meta"):
         network = build(FULL[name], 1, 1)
     assert network.parameter_count("a2b") / 1e6 == pytest.approx(millions, abs=0.001)
-    if gmac is not None:
-        assert multiplications(network, 256) / 1e9 == pytest.approx(gmac, rel=0.01)
 
 
 @pytest.mark.parametrize(
