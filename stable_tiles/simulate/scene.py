@@ -23,6 +23,9 @@ from stable_tiles.simulate.streams import Stream
 BLOCK = 256
 """Side of a block, pixels.  Noise and rounding depend on it: changing it changes all images."""
 
+FRAMES = 32
+"""Frames of a block that are painted at once; bounds the memory of movies, changes no pixel."""
+
 View = Literal["a", "b", "labels", "nuclei"]
 """What can be seen of a scene: either domain, or the numbers of its cells or nuclei."""
 
@@ -201,18 +204,30 @@ class Scene:
         -------
         array (t, c, z, y, x) of the view's dtype, or float32 without noise.
         """
-        frames = range(region.start[0], region.stop[0])
         picture = self.task.pictures(self.channels)[view]
-        count = len(picture.channels)
-        shape = (len(frames), count, *region.shape[1:])
+        frames, *plane = region.shape
         exact = picture.is_label or noise
+        shape = (frames, len(picture.channels), *plane)
         out = np.empty(shape, picture.dtype if exact else np.float32)
-        stream = Stream((self.seed, self.task.name, self.name))
-        for cell in Region(region.start[1:], region.stop[1:]).divide((1, BLOCK, BLOCK)):
-            z, y, x = cell.start[0], cell.start[1] // BLOCK * BLOCK, cell.start[2] // BLOCK * BLOCK
-            block = Block(stream, y, x, z, frames, self.channels, self.size, self.sections, noise)
+        for cell in region.divide((FRAMES, 1, BLOCK, BLOCK)):
+            block = self._block(cell, noise=noise)
             painted = self.task.paint(block, view)
-            rows, columns = cell.relative_to((0, y, x)).slices[1:]
-            _, to_y, to_x = cell.relative_to(region.start[1:]).slices
-            out[:, :, z - region.start[1], to_y, to_x] = painted[:, :, rows, columns]
+            _, _, rows, columns = cell.relative_to((0, 0, block.y, block.x)).slices
+            to_t, to_z, to_y, to_x = cell.relative_to(region.start).slices
+            out[to_t, :, to_z.start, to_y, to_x] = painted[:, :, rows, columns]
         return out
+
+    def _block(self, cell: Region, *, noise: bool) -> Block:
+        """The block of the plane that holds a cell, for the frames of the cell."""
+        first, z, top, left = cell.start
+        return Block(
+            stream=Stream((self.seed, self.task.name, self.name)),
+            y=top // BLOCK * BLOCK,
+            x=left // BLOCK * BLOCK,
+            z=z,
+            frames=range(first, cell.stop[0]),
+            channels=self.channels,
+            size=self.size,
+            sections=self.sections,
+            noise=noise,
+        )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stable_tiles.region import Region
 from stable_tiles.simulate.calcium import Calcium
 from stable_tiles.simulate.gcamp import Gcamp
-from stable_tiles.simulate.scene import BLOCK, Scene, View
+from stable_tiles.simulate.scene import BLOCK, FRAMES, Scene, View
 from stable_tiles.simulate.tasks import TASKS, load_task
 
 SIZE = 2 * BLOCK
@@ -57,6 +57,13 @@ def test_frames_and_sections_can_be_asked_for_alone(
     block = movie.render(Region((frame, section, 30, 40), (*stop, 62, 80)), "a")
     last = Region((stop[0] - 1, stop[1] - 1, 30, 40), (*stop, 62, 80))
     np.testing.assert_array_equal(movie.render(last, "a")[0, :, 0], block[-1, :, -1])
+
+
+def test_a_long_movie_is_painted_piece_by_piece_to_the_same_frames() -> None:
+    movie = scene("calcium").render(Region((FRAMES - 2, 0, 0, 0), (FRAMES + 2, 1, 20, 30)), "a")
+    for k, frame in enumerate(range(FRAMES - 2, FRAMES + 2)):
+        alone = scene("calcium").render(Region((frame, 0, 0, 0), (frame + 1, 1, 20, 30)), "a")
+        np.testing.assert_array_equal(alone[0], movie[k])
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
