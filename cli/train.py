@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.option("--source", "sources", multiple=True, required=True, help="Store of domain A.")
 @click.option("--target", "targets", multiple=True, required=True, help="Store of domain B.")
 @click.option("--out", required=True, help="Folder of the run.")
-@click.option("--method", help="Method instead of the config's, such as stable.")
+@click.option(
+    "--method",
+    type=click.Choice(["stable", "cyclegan", "utom", "munit", "santa", "cut"]),
+    help="Method instead of the config's.",
+)
 @click.option(
     "--set",
     "overrides",

@@ -1,5 +1,6 @@
 """Settings: what a config may say, and what a wrong one is told."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,70 @@ def test_sizes_are_powers_of_1024(number: int, prefix: str, unit: str) -> None:
     unit = unit if prefix or unit != "iB" else ""
     expected = number * 1024 ** ["", "k", "m", "g"].index(prefix.lower())
     assert parse_bytes(f"{number} {prefix}{unit}") == expected
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("method", RIVALS)
+def test_every_config_goes_with_every_method(name: str, method: str) -> None:
+    config = load_settings(name, [f"method={method}"])
+    assert config.rival is not None
+    assert config.data.patch % config.architecture.stride == 0
+
+
+def test_a_complete_config_has_the_methods_own_section_and_those_that_were_written(
+    tmp_path: Path,
+) -> None:
+    changes = ["method=utom", "cut.temperature=0.1"]
+    text = dump_settings(load_settings("mri", changes))
+    tree = yaml.safe_load(text)
+    assert [name for name in tree if name in RIVALS] == ["utom", "cut"]
+    assert set(tree["utom"]) > {"saliency", "pool", "learning_rate", "network"}
+    (tmp_path / "config.yaml").write_text(text)
+    assert load_settings(tmp_path / "config.yaml") == load_settings("mri", changes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["method=cycle"], "method"),
+        (["cyclegan.pol=5"], "unknown setting cyclegan.pol; did you mean cyclegan.pool?"),
+        (["munit.network.widht=5"], "did you mean munit.network.width?"),
+        (["cyclegn.pool=5"], "did you mean cyclegan?"),
+        (["method=cut", "data.patch=66"], "data.patch 66 must be a multiple of 4 for method cut"),
+        (["method=munit", "data.patch=32"], "data.patch 32 must be at least 64 for method munit"),
+        (["method=utom", "utom.network.downsamplings=8"], "must be a multiple of 256"),
+    ],
+)
+def test_a_wrong_setting_of_a_rival_is_one_line(overrides: list[str], line: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings("smoke", overrides)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("patch", "downsamplings"), [(64, 6), (96, 5), (256, 8), (512, 8), (768, 8)]
+)
+def test_utom_halves_patches_as_often_as_they_allow_and_eight_times_at_most(
+    patch: int, downsamplings: int
+) -> None:
+    described = load_settings("mri", ["method=utom", f"data.patch={patch}"]).architecture
+    assert described.stride == 2**downsamplings
+
+
+def _told(page: str) -> dict[str, Any]:
+    """Settings with their defaults in the tables of a page."""
+    rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]+) \|", page, re.MULTILINE)
+    return {name: yaml.safe_load(default) for name, default in rows if "." in name}
+
+
+def test_the_page_of_methods_tells_every_setting_of_a_rival_with_its_default() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
+    known = {}
+    for name in sorted(key for key in _keys(Settings) if key.partition(".")[0] in RIVALS):
+        value: Any = Settings().model_dump(mode="json")
+        for part in name.split("."):
+            value = value[part]
+        if not isinstance(value, dict) and not name.endswith("architecture"):
+            known[name] = value
+    assert _told(page) == known

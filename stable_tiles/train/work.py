@@ -123,7 +123,7 @@ def _rehearse(settings: Settings, data: Data, method: Method, run: RunFolder) ->
     seconds = time.perf_counter() - began
     found = [fault for patches in (data.a, data.b) for fault in patches.faults.due(TIMED)]
     return replace(
-        _report(settings, data, method, run),
+        _report(settings, data, method.network, run),
         skipped=len(found) + len(data.left_out),
         seconds=seconds,
         patches_per_second=2 * TIMED / seconds,
@@ -192,7 +192,7 @@ def _train(
         run_steps(training, first, stop, progress)
     seconds, last = time.perf_counter() - began, training.settings.training.steps
     rate = (last - first) / seconds
-    report = _report(training.settings, data, training.method, training.run)
+    report = _report(training.settings, data, training.network, training.run)
     return replace(
         report,
         processes=training.peers.size,
@@ -206,9 +206,8 @@ def _train(
     )
 
 
-def _report(settings: Settings, data: Data, method: Method, run: RunFolder) -> TrainReport:
-    """What is known before any step."""
-    network = method.network
+def _report(settings: Settings, data: Data, network: Network, run: RunFolder) -> TrainReport:
+    """What is known before any step of the network that becomes the model."""
     return TrainReport(
         run=str(run.path),
         method=settings.method,
