@@ -7,8 +7,12 @@ silence 98 times of 100.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from stable_tiles.errors import InputError
 
@@ -63,6 +67,19 @@ class Codec:
         if self.name == "zstd":
             return numcodecs.Zstd(level=self.level, checksum=True)
         return numcodecs.Blosc(cname="lz4", clevel=self.level)
+
+    def encoder(self) -> Callable[[npt.NDArray[Any]], bytes] | None:
+        """What makes the bytes of a chunk from its pixels (C order), or None for Blosc.
+
+        The bytes are those that Zarr v3 writes with `compressors`.
+        """
+        if self.name == "zstd":
+            import numcodecs
+
+            encode: Callable[[npt.NDArray[Any]], bytes]
+            encode = numcodecs.Zstd(level=self.level, checksum=True).encode
+            return encode
+        return np.ndarray.tobytes if self.name == "none" else None
 
 
 DEFAULT_CODEC = Codec()

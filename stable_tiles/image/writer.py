@@ -23,6 +23,7 @@ from stable_tiles.errors import OutputExists
 from stable_tiles.image.layout import Level
 from stable_tiles.image.ngff import RGB_COLORS, Multiscale, describe
 from stable_tiles.image.pyramid import halve, nearest
+from stable_tiles.image.shard_writer import shard_writer
 from stable_tiles.image.shards import region_files
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import ATTRIBUTE, PARTIAL
@@ -46,6 +47,7 @@ class ImageWriter:
         self.spec = spec
         self._group = zarr.open_group(str(store), mode="r+")
         self._levels = [self._array(k) for k in range(len(spec.layout.levels))]
+        self._shards = shard_writer(store, spec)
 
     def write(self, region: Region, block: npt.NDArray[Any]) -> list[str]:
         """Write a region on level 0 and on every level it owns, from nothing.
@@ -138,6 +140,9 @@ class ImageWriter:
             raise ValueError(f"a block of {block.dtype} in a store of {self.spec.dtype}")
 
     def _put(self, level: int, region: Region, block: npt.NDArray[Any]) -> None:
+        if self._shards is not None:
+            self._shards.write(level, region, block)
+            return
         t, z, y, x = region.slices
         index = self.spec.axes.project((t, slice(None), z, y, x))
         shape = self.spec.axes.project(block.shape)
