@@ -162,7 +162,12 @@ class Outlines:
 
 
 def wobbly(
-    stream: Stream, sites: Sites, radius: Floats, aspect: Floats, angle: Floats, wobble: float
+    stream: Stream,
+    sites: Sites,
+    radius: Floats,
+    aspect: Floats,
+    angle: Floats,
+    wobble: float | Floats,
 ) -> Outlines:
     """Outlines with Fourier terms 2..4; amplitudes have standard deviation `wobble` / order."""
     orders = range(2, 5)

@@ -85,7 +85,7 @@ class Culture:
     bulge_um, nuclear_um : float
         See `flat_um`; height of a nucleus.
     wobble : float
-        Irregularity of flat cells, see `wobbly`; others have a third of it.
+        Irregularity of flat cells, see `wobbly`; others have a quarter of it.
     nucleolus_px : float
         Standard deviation of a nucleolus, a Gaussian bump as high as it is wide.
     """
@@ -167,18 +167,15 @@ class Culture:
         drawn = 1.15 + (self.elongation - 1.15) * sites.uniform(stream.named("aspect"))
         aspect = np.where(rounded, 1 + 0.12 * drawn, drawn)
         angle = np.pi * sites.uniform(stream.named("angle"))
-        soma = wobbly(stream.named("soma"), sites, shapes.radius, aspect, angle, 1.0)
-        wobble = np.where(rounded, self.wobble / 3, self.wobble)[:, None]
-        soma = type(soma)(
-            soma.radius, soma.aspect, soma.angle, soma.amplitudes * wobble, soma.phases
-        )
+        wobble = np.where(rounded, self.wobble / 4, self.wobble)
+        soma = wobbly(stream.named("soma"), sites, shapes.radius, aspect, angle, wobble)
         inner = wobbly(
             stream.named("nucleus"),
             sites,
             shapes.nucleus,
             np.where(rounded, 1.1, 1 + 0.6 * (drawn - 1)),
             angle,
-            self.wobble / 3,
+            self.wobble / 4,
         )
         shift = 0.12 * (shapes.radius - 0.5 * shapes.nucleus)
         dy, dx = (
