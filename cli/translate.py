@@ -11,12 +11,25 @@ from .output import common_options, emit, model_options, session
 
 if TYPE_CHECKING:
     from stable_tiles.translate.options import TranslateOptions
-    from stable_tiles.translate.report import TranslateReport
+    from stable_tiles.translate.report import CohortReport, TranslateReport
 
 
 @click.command()
-@click.argument("source", metavar="SRC.zarr")
-@click.argument("target", metavar="[DST.zarr]", required=False)
+@click.argument("images", nargs=-1, metavar="SRC.zarr [DST.zarr] | SRC.zarr SRC.zarr SRC.zarr...")
+@click.option(
+    "--list",
+    "listed",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Stores to translate: a line each, SRC or SRC, tabulator, DST.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Translate every store given into this folder.",
+)
 @model_options
 @click.option("--part", metavar="I/N", help="Only every N-th region, from the I-th (0 to N-1).")
 @click.option("--gpus", type=int, metavar="N", help="GPUs; 0 is the CPU  [default: all]")
@@ -124,8 +137,10 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @common_options
 def translate(
-    source: str,
-    target: str | None,
+    images: tuple[str, ...],
+    *,
+    listed: Path | None,
+    folder: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -137,12 +152,22 @@ def translate(
     The output has SRC's axes and scale and the channels of the model's target
     domain. An interrupted translation is completed by --resume, to the same
     bytes.
+
+    Three and more stores, or any number with --out or --list, are translated
+    one after the other, all workers busy until the last; DST is then
+    SRC.translated.zarr, in the folder of --out if given.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
-        from stable_tiles.translate.verb import translate as run
+        from stable_tiles.translate import verb
+        from stable_tiles.translate.find import find_images
 
-        report = run(source, target, _options(given), progress)
-        emit(report, as_json, _text(report))
+        if len(images) in {1, 2} and not listed and not folder:
+            report = verb.translate(images[0], [*images, None][1], _options(given), progress)
+            emit(report, as_json, _text(report))
+            return
+        pairs = find_images(images, listed, folder)
+        cohort = verb.translate_all(pairs, _options(given), progress)
+        emit(cohort, as_json, _table(cohort))
 
 
 def _options(given: dict[str, Any]) -> TranslateOptions:
@@ -175,6 +200,22 @@ def _options(given: dict[str, Any]) -> TranslateOptions:
         store=store,
         **{name: given[name] for name in (*same, *flags)},
     )
+
+
+def _table(cohort: CohortReport) -> str:
+    name = max(len(image.output) for image in cohort.images)
+    lines = [f"{'output':{name}}  regions  done before      Mpx        s"]
+    lines += [
+        f"{image.output:{name}}  {image.regions:7}  {image.resumed_regions:11}  "
+        f"{image.megapixels:7.1f}  {image.seconds:7.1f}"
+        for image in cohort.images
+    ]
+    total = (
+        f"{len(cohort.images)} images, {cohort.megapixels:.1f} megapixels in "
+        f"{cohort.seconds:.1f} s ({cohort.megapixels_per_second:.2f}/s); "
+        f"workers idle {cohort.idle_fraction:.1%} of the time"
+    )
+    return "\n".join([*lines, total])
 
 
 def _text(report: TranslateReport) -> str:

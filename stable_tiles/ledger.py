@@ -8,19 +8,22 @@ which differ.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import platform
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stable_tiles.errors import FingerprintMismatch, InputError
+from stable_tiles.errors import FingerprintMismatch, InputError, OutputExists
 from stable_tiles.region import Region
 
 _FINGERPRINT = "fingerprint.json"
+_HOLD = "held"
 _RECEIPTS = "receipts"
 _BLOCK = 1 << 20
 
@@ -163,6 +166,51 @@ class Ledger:
             for receipt in self.receipts()
             if all(file.is_intact(store) for file in receipt.files)
         ]
+
+
+class Hold:
+    """The right to write an unfinished output, which ends with the process that has it.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the unfinished output.
+    shared : bool
+        Whether others who share may write too.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool = False) -> None:
+        self._path, self._shared = folder / _HOLD, shared
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        """Take the right; again, after the folder was made anew.
+
+        Raises
+        ------
+        OutputExists
+            If another process writes; the line names it.
+        """
+        self.release()
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if self._shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.read(handle, 256).decode(errors="replace").strip()
+            os.close(handle)
+            raise OutputExists(
+                f"{self._path.parent} is being written by {who or 'another process'}: "
+                "wait for it, or stop it and use --resume"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
+        self._handle = handle
+
+    def release(self) -> None:
+        """Give the right up."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 def digest_of(values: object) -> str:

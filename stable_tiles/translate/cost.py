@@ -6,6 +6,7 @@ import numpy as np
 
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
+from stable_tiles.sections import Architecture
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.forward import bytes_per_pixel
 from stable_tiles.translate.job import Job
@@ -18,7 +19,7 @@ _GPU_BYTES = 64
 """Memory beside a GPU for each pixel of a forward pass."""
 
 
-def worker_bytes(job: Job, image: Image, settings: NetworkSettings) -> int:
+def worker_bytes(job: Job, image: Image, settings: Architecture) -> int:
     """Predicted peak memory of one worker, bytes.
 
     Of three regions in work each may hold what it read, two their feature maps
@@ -30,7 +31,9 @@ def worker_bytes(job: Job, image: Image, settings: NetworkSettings) -> int:
     written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
     reads = box * image.dtype.itemsize * image.shape[1]
     kept = min(CACHE_BYTES, image.levels[0].array.nbytes)
-    features = box * 4 * settings.features if job.cut.first else 0
+    features = 0
+    if job.cut.first and isinstance(settings, NetworkSettings):
+        features = box * 4 * settings.features
     network = _pass_pixels(job, region) * job.forward.lanes
     network *= bytes_per_pixel(settings) if job.forward.device == "cpu" else _GPU_BYTES
     return PROCESS_BYTES + 3 * reads + 2 * features + 4 * written + kept + network

@@ -14,7 +14,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice, pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from stable_tiles.errors import first_line
 from stable_tiles.region import Region
@@ -31,20 +31,24 @@ BEAT_S = 5.0
 """Seconds after which a caller hears that work goes on, even if nothing finished."""
 
 Outcome = TypeVar("Outcome")
+Item = TypeVar("Item")
+
+Order = tuple[Job, Region]
+"""A region of a job, to be made."""
 
 Task = Callable[[Job, Region], Outcome | Failure]
-"""What is done for every region, such as `make_region`; a function of a module."""
+"""What is done for every order, such as `make_region`; a function of a module."""
 
 
 class Crew(Protocol):
-    """Does a task for regions and yields what came of each, in any order.
+    """Does a task for orders and yields what came of each, with its job, in any order.
 
     None between is a sign of life.
     """
 
     def __call__(
-        self, task: Task[Outcome], job: Job, regions: Iterable[Region], /
-    ) -> Iterator[Outcome | Failure | None]:
+        self, task: Task[Outcome], orders: Iterable[Order], /
+    ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
         """Begin the work."""
         ...
 
@@ -68,51 +72,51 @@ def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
 
 
 def _alone(
-    task: Task[Outcome], job: Job, regions: Iterable[Region]
-) -> Iterator[Outcome | Failure | None]:
+    task: Task[Outcome], orders: Iterable[Order]
+) -> Iterator[tuple[Job, Outcome | Failure] | None]:
     """In threads of this process, which stop at the next layer when the caller does."""
-    waiting = iter(regions)
-    pending: set[Future[Outcome | Failure]] = set()
+    waiting = iter(orders)
+    pending: dict[Future[Outcome | Failure], Job] = {}
     pool = ThreadPoolExecutor(DEPTH)
     try:
         while True:
-            for region in islice(waiting, DEPTH - len(pending)):
-                pending.add(pool.submit(task, job, region))
+            for job, region in islice(waiting, DEPTH - len(pending)):
+                pending[pool.submit(task, job, region)] = job
             if not pending:
                 return
-            finished, pending = wait_for(pending, timeout=BEAT_S, return_when=FIRST_COMPLETED)
+            finished, _ = wait_for(pending, timeout=BEAT_S, return_when=FIRST_COMPLETED)
             if not finished:
                 yield None
             for future in finished:
-                yield future.result()
+                yield pending.pop(future), future.result()
     finally:
         put_away()
         pool.shutdown(cancel_futures=True)
 
 
-class Shares:
-    """Regions handed out so that those of one worker lie next to each other.
+class Shares(Generic[Item]):
+    """Items handed out so that those of one worker lie next to each other.
 
     Neighbours read the same chunks, which a worker keeps.  Who has finished
     its own share helps another from the end.
 
     Parameters
     ----------
-    regions : iterable of Region
+    items : iterable
         In the order of work.
     workers : sequence of str
         Their addresses.
     """
 
-    def __init__(self, regions: Iterable[Region], workers: Sequence[str]) -> None:
-        every = list(regions)
+    def __init__(self, items: Iterable[Item], workers: Sequence[str]) -> None:
+        every = list(items)
         cuts = [len(every) * k // len(workers) for k in range(len(workers) + 1)]
         self._left = {
             worker: deque(every[first:last])
             for worker, (first, last) in zip(workers, pairwise(cuts), strict=True)
         }
 
-    def next(self, worker: str) -> Region | None:
+    def next(self, worker: str) -> Item | None:
         """What a worker does next; None where nothing is left."""
         if self._left[worker]:
             return self._left[worker].popleft()
@@ -121,24 +125,24 @@ class Shares:
 
 
 def _stream(
-    client: Any, fixed: bool, task: Task[Outcome], job: Job, regions: Iterable[Region]
-) -> Iterator[Outcome | Failure | None]:
+    client: Any, fixed: bool, task: Task[Outcome], orders: Iterable[Order]
+) -> Iterator[tuple[Job, Outcome | Failure] | None]:
     """On the workers of a cluster; `fixed` where they are known and stay."""
     from distributed import wait
 
     known = list(client.scheduler_info()["workers"])
     window = dict.fromkeys(known, WINDOW) if fixed and known else {"": WINDOW * max(1, len(known))}
-    shares = Shares(regions, list(window))
-    pending: dict[Any, tuple[Region, str]] = {}
+    shares = Shares(orders, list(window))
+    pending: dict[Any, tuple[Order, str]] = {}
     while True:
         for worker, room in window.items():
             for _ in range(room):
-                region = shares.next(worker)
-                if region is None:
+                order = shares.next(worker)
+                if order is None:
                     break
                 where = {"workers": [worker], "allow_other_workers": True} if worker else {}
-                future = client.submit(task, job, region, pure=False, **where)
-                pending[future] = region, worker
+                future = client.submit(task, *order, pure=False, **where)
+                pending[future] = order, worker
                 window[worker] -= 1
         if not pending:
             return
@@ -150,9 +154,9 @@ def _stream(
             yield None
             continue
         for future in finished:
-            region, worker = pending.pop(future)
+            (job, region), worker = pending.pop(future)
             window[worker] += 1
-            yield _result(future, region)
+            yield job, _result(future, region)
 
 
 def _result(future: Any, region: Region) -> Any:

@@ -1,11 +1,11 @@
-"""Find: which run a translation uses when none is named, and where its output goes."""
+"""Find: which run is used when none is named, which images are meant, and where outputs go."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stable_tiles.errors import InputError, RunNotFound
+from stable_tiles.errors import InputError, RunNotFound, first_line
 
 VARIABLE = "STABLE_TILES_MODEL"
 """Environment variable that names a run."""
@@ -50,8 +50,7 @@ def find_target(source: str, target: str | Path | None) -> Path:
     if target is None:
         if "://" in source:
             raise InputError(f"{source} is a URL: name the output, such as OUT.zarr")
-        plain = source.rstrip("/")
-        target = f"{plain.removesuffix('.zarr')}.translated.zarr"
+        target = Path(source).parent / _default_name(source)
     if "://" in str(target):
         raise InputError(f"the output {target} is a URL: write to a local path and copy it there")
     path = Path(target)
@@ -60,3 +59,51 @@ def find_target(source: str, target: str | Path | None) -> Path:
         if origin == path.resolve() or origin in path.resolve().parents:
             raise InputError(f"the output {target} lies in the source: give another name")
     return path
+
+
+def find_images(
+    named: Sequence[str], listed: Path | None, folder: Path | None
+) -> list[tuple[str, Path | None]]:
+    """Sources and targets of a translation of several images.
+
+    Parameters
+    ----------
+    named : sequence of str
+        Sources.
+    listed : Path, optional
+        A file with more: a line each, the source or source, tabulator, target;
+        empty lines and lines that begin with ``#`` do not count.
+    folder : Path, optional
+        Where the outputs go that no line names a place for; beside their
+        sources by default.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or the file cannot be read.
+    """
+    lines = list(named) + (_lines(listed) if listed else [])
+    if not lines:
+        raise InputError("no image to translate: name a store such as slide.zarr, or --list FILE")
+    pairs: list[tuple[str, Path | None]] = []
+    for line in lines:
+        source, _, target = line.partition("\t")
+        if target:
+            pairs.append((source, Path(target)))
+        else:
+            pairs.append((source, folder / _default_name(source) if folder else None))
+    return pairs
+
+
+def _default_name(source: str) -> str:
+    name = source.rstrip("/").rpartition("/")[2]
+    return f"{name.removesuffix('.zarr')}.translated.zarr"
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--list {file} cannot be read: {first_line(error)}") from None
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]

@@ -74,7 +74,7 @@ class TileNetwork:
         torch.backends.cudnn.benchmark = False
         if settings.device == "cpu":
             keep_freed_memory()
-        self.direction = direction
+        self.direction, self.settings = direction, model.settings
         self.channels = model.target(direction).channels
         self.device = torch.device(settings.device)
         self._spent = _Spent()

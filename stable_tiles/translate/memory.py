@@ -97,6 +97,10 @@ class Allowance:
         self.limit_bytes = limit_bytes
         self._process = psutil.Process()
 
+    def raise_to(self, limit_bytes: int) -> None:
+        """Allow at least so much."""
+        self.limit_bytes = max(self.limit_bytes, limit_bytes)
+
     def keep(self) -> None:
         """Return what is free to the operating system if this process takes too much."""
         if self._process.memory_info().rss > self.limit_bytes:

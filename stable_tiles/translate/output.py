@@ -1,7 +1,8 @@
 """Output: the unfinished store of a translation: begun, resumed, shared by parts, sealed.
 
-Whoever begins or seals holds a lock on the folder of the output, so several
-parts may start and end together.
+Whoever begins or seals holds a lock on the folder of the output for that
+moment, so several parts may start and end together.  Whoever writes holds the
+unfinished output itself, alone or with the other parts, until it ends.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy.typing as npt
 import zarr
 
 from stable_tiles.errors import OutputExists
-from stable_tiles.image.store import Image
+from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, create_store, partial_folder, refuse_existing
-from stable_tiles.ledger import Ledger, Receipt, sweep
+from stable_tiles.ledger import Hold, Ledger, Receipt, sweep
 from stable_tiles.translate.job import STORE
 from stable_tiles.translate.options import TranslateOptions
 from stable_tiles.translate.prepare import Work
@@ -47,8 +48,29 @@ def refuse_target(target: Path, options: TranslateOptions) -> None:
         )
 
 
-def begin(work: Work, options: TranslateOptions) -> list[Receipt]:
+def is_finished(work: Work) -> bool:
+    """Whether the output is there already: made of this source by this model."""
+    if not _is_store(work.target):
+        return False
+    made = open_image(work.target).attributes.get("provenance", {})
+    return bool(
+        made.get("command") == "translate"
+        and made.get("model", {}).get("digest") == work.job.digest
+        and made.get("source", {}).get("digest") == work.image.digest()
+    )
+
+
+def begin(work: Work, options: TranslateOptions, held: ExitStack) -> list[Receipt]:
     """Create the unfinished store, or join the one that is there.
+
+    Parameters
+    ----------
+    work : Work
+        What was decided.
+    options : TranslateOptions
+        What the user asked for.
+    held : ExitStack
+        Holds the unfinished output until it is closed.
 
     Returns
     -------
@@ -58,17 +80,21 @@ def begin(work: Work, options: TranslateOptions) -> list[Receipt]:
     Raises
     ------
     OutputExists, FingerprintMismatch
-        If the output exists, or was begun with other inputs.
+        If the output exists, is being written, or was begun with other inputs.
     """
     job = work.job
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(job.folder.parent):
         refuse_target(work.target, options)
-        ledger = Ledger(job.folder)
-        if ledger.exists and not options.overwrite:
-            ledger.check(work.fingerprint())
-            return _rejoin(work, options)
+        ledger, hold = Ledger(job.folder), Hold(job.folder, shared=options.part is not None)
+        held.callback(hold.release)
+        if ledger.exists:
+            hold.take()
+            if not options.overwrite:
+                ledger.check(work.fingerprint())
+                return _rejoin(work, options)
         create_store(work.target, job.spec, _progress(work))
+        hold.take()
         if job.errors:
             create_store(job.error_target, job.errors, _progress(work))
         ledger.begin(work.fingerprint())

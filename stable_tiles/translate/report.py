@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -86,6 +86,35 @@ class TranslateReport:
     complete: bool = False
     dry_run: bool = False
 
+    def lasting(self, seconds: float) -> TranslateReport:
+        """The same for a run of so many seconds."""
+        return replace(self, seconds=seconds, megapixels_per_second=self.megapixels / seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """What the translation of several images did.
+
+    Parameters
+    ----------
+    images : tuple of TranslateReport
+        One for every image, in the order given.
+    megapixels, seconds, megapixels_per_second : float
+        Pixels written by this run, and its time.
+    idle_fraction : float
+        Share of the workers' time in which they had no region in work, starting included.
+    """
+
+    images: tuple[TranslateReport, ...]
+    megapixels: float
+    seconds: float
+    megapixels_per_second: float
+    idle_fraction: float
+
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""
         return asdict(self)
@@ -148,18 +177,27 @@ def planned(work: Work) -> TranslateReport:
     )
 
 
-def reported(work: Work, tally: Tally, seconds: tuple[float, float]) -> TranslateReport:
-    """The report of a run; `seconds` are those of the whole run and of its execution."""
-    whole, execution = seconds
-    megapixels = tally.pixels / 1e6
+def reported(work: Work, tally: Tally, execution: float) -> TranslateReport:
+    """The report of an image whose regions were made within `execution` seconds."""
     return replace(
         planned(work),
-        megapixels=megapixels,
-        seconds=whole,
-        megapixels_per_second=megapixels / whole,
+        megapixels=tally.pixels / 1e6,
         forward_seconds=tally.forward_seconds,
         scheduler_seconds=max(0.0, execution - tally.busy_seconds / max(1, work.resources.workers)),
         peak_rss_bytes=tally.peak_rss_bytes,
+    ).lasting(execution)
+
+
+def summed(images: Sequence[TranslateReport], tally: Tally, seconds: float) -> CohortReport:
+    """The report of several images, whose regions `tally` has counted."""
+    workers = max(1, images[0].workers) if images else 1
+    written = [image for image in images if not image.dry_run]
+    return CohortReport(
+        tuple(images),
+        tally.pixels / 1e6,
+        seconds,
+        tally.pixels / 1e6 / seconds,
+        max(0.0, 1 - tally.busy_seconds / (workers * seconds)) if written else 0.0,
     )
 
 

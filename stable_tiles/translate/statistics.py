@@ -53,13 +53,14 @@ def gather(job: Job, planes: Sequence[Plane], workers: Crew, progress: Progress)
     while waiting := [plane for plane in planes if not kept.is_complete(plane, survey)]:
         left = sum(survey.passes - kept.passes(plane, survey) for plane in waiting)
         done = total - left * len(cores)
-        regions = [_of_plane(plane, core) for plane in waiting for core in cores]
+        orders = [(job, _of_plane(plane, core)) for plane in waiting for core in cores]
         found: dict[Plane, list[Found]] = {plane: [] for plane in waiting}
-        for result in workers(gather_tile, job, regions):
+        for done_one in workers(gather_tile, orders):
+            if done_one is None:
+                continue
+            _, result = done_one
             if isinstance(result, Failure):
                 raise WorkFailed(_explain(result))
-            if result is None:
-                continue
             plane = (result.region.start[0], result.region.start[1])
             found[plane].append(result)
             if len(found[plane]) == len(cores):
@@ -75,7 +76,7 @@ def gather_tile(job: Job, region: Region) -> Found | Failure:
         raise ValueError("this job gathers no statistics")
     try:
         tools = tools_for(job)
-        stages = tools.stages
+        stages = tools.engine.stages
         (tile,) = survey.grid.tiles(Region(region.start[2:], region.stop[2:]))
         with stages.admitted:
             with stages.reading:

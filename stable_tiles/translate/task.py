@@ -68,7 +68,7 @@ def make_region(job: Job, region: Region) -> Receipt | Failure:
 
 
 def _make(job: Job, tools: Tools, region: Region) -> Receipt:
-    stages, watch = tools.stages, _Watch(tools)
+    stages, watch = tools.engine.stages, _Watch(tools)
     with stages.admitted:
         with stages.reading:
             began = time.time()
@@ -82,7 +82,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
                 files += _write(job, tools.errors, region, canvas.errors)
             values = {
                 "clipped": canvas.clipped,
-                "forward_seconds": watch.seconds / tools.lanes.number,
+                "forward_seconds": watch.seconds / tools.engine.lanes.number,
                 "began": began,
                 "ended": time.time(),
                 "peak_rss_bytes": peak_rss_bytes(),
@@ -154,7 +154,7 @@ def _rendered(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watc
         errors,
         batch=max(1, job.forward.batch_pixels // job.cut.largest_tile(region)),
         device=tiles.device,
-        run=partial(tools.lanes.map, rank=next(tools.stages.ranks)),
+        run=partial(tools.engine.lanes.map, rank=next(tools.engine.stages.ranks)),
     )
     if first is None or _is_one_tile(first, job.cut.grid, target):
         network = tiles.translate_with_errors if errors else tiles.translate

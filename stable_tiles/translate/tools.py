@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,9 @@ DEPTH = 3
 
 _IN_NETWORK = 2
 """Regions whose tiles may be in the lanes: the next one's fill what the first one's leave idle."""
+_JOBS = 2
+"""Jobs whose tools a process keeps: one that ends and the next."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -40,8 +44,62 @@ class Stages:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """A network on this process's device, and who may use it when; serves several jobs.
+
+    Parameters
+    ----------
+    tiles : TileNetwork
+        The network.
+    lanes : Lanes
+        Threads that run it.
+    stages : Stages
+        How many regions may be where.
+    allowance : Allowance
+        Memory that this process may take.
+    threads_before : int
+        Threads that PyTorch had in this process before.
+    """
+
+    tiles: TileNetwork
+    lanes: Lanes
+    stages: Stages
+    allowance: Allowance
+    threads_before: int
+
+    @classmethod
+    def start(cls, job: Job) -> Engine:
+        """Load the model of a job.
+
+        Raises
+        ------
+        ModelError
+            If the model is another than when the work was planned.
+        """
+        threads = job.forward.threads or _granted_threads()
+        lanes = max(1, min(job.forward.lanes, threads))
+        each = partial(torch.set_num_threads, max(1, threads // lanes))
+        before = torch.get_num_threads()
+        each()
+        model = load_model(Path(job.model))
+        if model.digest != job.digest:
+            raise ModelError(
+                f"{job.model} changed since the work began: start again with --overwrite"
+            )
+        allowance = Allowance(0)
+        tiles = TileNetwork(model, job.direction, job.forward, allowance)
+        return cls(tiles, Lanes(lanes, each), Stages(), allowance, before)
+
+    def stop(self) -> None:
+        """Stop the network at its next layer and end the lanes."""
+        self.tiles.stop()
+        self.lanes.close()
+        torch.set_num_threads(self.threads_before)
+
+
+@dataclass(frozen=True)
 class Tools:
-    """What a process opens once and uses for every region.
+    """What a process opens once for a job and uses for every region.
 
     Parameters
     ----------
@@ -52,13 +110,9 @@ class Tools:
     writer, errors : ImageWriter
         Of the output, and of the companion image if any.
     tiles : TileNetwork
-        The network.
-    lanes : Lanes
-        Threads that run it.
-    stages : Stages
-        How many regions may be where.
-    threads_before : int
-        Threads that PyTorch had in this process before.
+        The network, which may have been told the statistics of a plane.
+    engine : Engine
+        Whose network it is.
     """
 
     image: Image
@@ -66,41 +120,48 @@ class Tools:
     writer: ImageWriter
     errors: ImageWriter | None
     tiles: TileNetwork
-    lanes: Lanes
-    stages: Stages
-    threads_before: int
-
-    def close(self) -> None:
-        """Stop the network at its next layer and end the lanes."""
-        self.tiles.stop()
-        self.lanes.close()
-        torch.set_num_threads(self.threads_before)
+    engine: Engine
 
 
 class _Shelf:
-    """The tools of this process: those of one job at a time."""
+    """The engine of this process, and the tools of the jobs that it does.
+
+    Jobs follow one another: while the last regions of one are in work, the
+    first of the next begin.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._held: tuple[Job, Tools] | None = None
+        self._engine: tuple[tuple[object, ...], Engine] | None = None
+        self._tools: deque[tuple[Job, Tools]] = deque(maxlen=_JOBS)
 
     def take(self, job: Job) -> Tools:
         """The tools for a job, opened when they are first asked for."""
         with self._lock:
-            if self._held is None or self._held[0] != job:
-                self._drop()
-                self._held = (job, _open(job))
-            return self._held[1]
+            for known, tools in self._tools:
+                if known is job or known == job:
+                    return tools
+            tools = _open(job, self._started(job))
+            self._tools.append((job, tools))
+            return tools
 
     def clear(self) -> None:
-        """Close what is open."""
+        """Put everything away."""
         with self._lock:
             self._drop()
 
+    def _started(self, job: Job) -> Engine:
+        key = (job.model, job.digest, job.direction, job.forward)
+        if self._engine is None or self._engine[0] != key:
+            self._drop()
+            self._engine = key, Engine.start(job)
+        return self._engine[1]
+
     def _drop(self) -> None:
-        if self._held is not None:
-            self._held[1].close()
-            self._held = None
+        self._tools.clear()
+        if self._engine is not None:
+            self._engine[1].stop()
+            self._engine = None
 
 
 _SHELF = _Shelf()
@@ -123,30 +184,21 @@ def put_away() -> None:
     give_back_memory()
 
 
-def _open(job: Job) -> Tools:
-    threads = job.forward.threads or _granted_threads()
-    lanes = max(1, min(job.forward.lanes, threads))
-    each = partial(torch.set_num_threads, max(1, threads // lanes))
-    before = torch.get_num_threads()
-    each()
-    model = load_model(Path(job.model))
-    if model.digest != job.digest:
-        raise ModelError(f"{job.model} changed since the work began: start again with --overwrite")
+def _open(job: Job, engine: Engine) -> Tools:
     errors = None
     if job.errors:
         errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
     image = open_image(job.source)
     # A layer begins below the limit and may take more: an eighth is left to it.
-    allowance = Allowance(worker_bytes(job, image, model.settings) * 7 // 8)
+    predicted = worker_bytes(job, image, engine.tiles.settings)
+    engine.allowance.raise_to(predicted * 7 // 8)
     return Tools(
         image,
         Reader(image, job.channels, job.cut, job.spec.layout.regions()),
         ImageWriter(job.store, job.spec),
         errors,
-        TileNetwork(model, job.direction, job.forward, allowance),
-        Lanes(lanes, each),
-        Stages(),
-        before,
+        engine.tiles,
+        engine,
     )
 
 

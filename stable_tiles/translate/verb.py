@@ -1,34 +1,35 @@
-"""`translate`: one image becomes another through a trained model, without seams."""
+"""`translate`: images become others through a trained model, without seams."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from stable_tiles.errors import Interrupted, WorkFailed
+from stable_tiles.errors import InputError, Interrupted, StableTilesError, WorkFailed, first_line
+from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress, silent
-from stable_tiles.provenance import versions
-from stable_tiles.region import Region
 from stable_tiles.translate.execute import Crew, crew
 from stable_tiles.translate.memory import use_one_arena
 from stable_tiles.translate.options import TranslateOptions
-from stable_tiles.translate.output import begin, carried_nifti, refuse_target, seal, sealing
+from stable_tiles.translate.output import is_finished, refuse_target
 from stable_tiles.translate.prepare import Work, prepare
 from stable_tiles.translate.report import (
+    CohortReport,
     Tally,
     TranslateReport,
-    clipped_fraction,
     planned,
-    reported,
+    summed,
 )
-from stable_tiles.translate.statistics import gather
-from stable_tiles.translate.task import Failure, make_region
+from stable_tiles.translate.running import Running
+from stable_tiles.translate.task import make_region
 
 DEFAULTS = TranslateOptions()
 """What a translation does when it is told nothing."""
+
+_NAMED = 3
+"""Images that failed whose reasons are told in one line."""
 
 
 def translate(
@@ -75,99 +76,131 @@ def translate(
     if options.dry_run:
         return replace(planned(work), dry_run=True)
     refuse_target(work.target, options)
-    started = time.perf_counter()
+    for _, outcome in _made([Running(work, options)], progress):
+        if isinstance(outcome, StableTilesError):
+            raise outcome
+        report = outcome
+    return report.lasting(time.perf_counter() - began)
+
+
+def translate_all(
+    images: Iterable[tuple[str | Path, str | Path | None]],
+    options: TranslateOptions = DEFAULTS,
+    progress: Progress = silent,
+) -> CohortReport:
+    """Translate several images with one model, the workers busy across them.
+
+    Parameters
+    ----------
+    images : iterable of (source, target)
+        As `translate` takes them.
+    options : TranslateOptions
+        The same for all.  With ``resume`` images that were finished before are left as they are.
+    progress : Progress
+        Told of the regions of all images together.
+
+    Returns
+    -------
+    CohortReport
+        What was done with every image; each output keeps its own.
+
+    Raises
+    ------
+    InputError
+        If anything does not fit, before work starts, or two images have one output.
+    WorkFailed
+        If images could not be finished; all others are, and ``resume`` completes the rest.
+    Interrupted
+        If the work was interrupted; ``resume`` completes it.
+    """
+    began = time.perf_counter()
+    use_one_arena()
+    works = [prepare(source, target, options) for source, target in images]
+    _refuse_shared(works)
+    finished = {work.target for work in works if options.resume and is_finished(work)}
+    if not options.dry_run:
+        for work in works:
+            if work.target not in finished:
+                refuse_target(work.target, options)
+    reports = {work.target: replace(planned(work), dry_run=options.dry_run) for work in works}
+    for target in finished:
+        reports[target] = replace(reports[target], complete=True)
+    tally, failed = Tally(), []
+    if not options.dry_run:
+        todo = [Running(work, options) for work in works if work.target not in finished]
+        for image, outcome in _made(todo, progress, tally):
+            if isinstance(outcome, StableTilesError):
+                failed.append(f"{image.work.image.name}: {first_line(outcome)}")
+            else:
+                reports[image.work.target] = outcome
+    if failed:
+        more = f" (and {len(failed) - _NAMED} more)" if len(failed) > _NAMED else ""
+        raise WorkFailed(
+            f"{len(failed)} of {len(works)} images are unfinished: "
+            f"{'; '.join(failed[:_NAMED])}{more}"
+        )
+    return summed([reports[work.target] for work in works], tally, time.perf_counter() - began)
+
+
+def _made(
+    images: Sequence[Running], progress: Progress, tally: Tally | None = None
+) -> Iterator[tuple[Running, TranslateReport | StableTilesError]]:
+    """Make all regions of all images; every image as it ends, with its report or why it failed."""
+    if not images:
+        return
+    first = images[0]
     try:
-        with crew(options.hardware, work.resources) as workers:
-            done = {receipt.region for receipt in begin(work, options)}
-            mine = _own_regions(work, options)
-            left = [region for region in mine if region not in done]
-            surveyed = _survey(work, workers, left, progress)
-            tally = _work(work, workers, left, progress)
-        execution = time.perf_counter() - started - surveyed
-        report = reported(work, tally, (time.perf_counter() - began, execution))
-        resumed = len(mine) - len(left)
-        report = replace(report, resumed_regions=resumed, survey_seconds=surveyed)
-        report = _seal(work, options, report)
+        with crew(first.hardware, first.work.resources) as workers:
+            yield from _begun(images, workers, progress)
+            begun = {image.work.job.folder: image for image in images}
+            orders = [order for image in images for order in image.orders()]
+            done = 0
+            progress("regions", 0, len(orders))
+            for made in workers(make_region, orders):
+                if made is not None:
+                    image = begun[made[0].folder]
+                    done += 1
+                    if tally is not None and isinstance(made[1], Receipt):
+                        tally.add(made[1])
+                    if image.count(made[1]):
+                        yield image, _finished(image)
+                progress("regions", done, len(orders))
     except KeyboardInterrupt:
         raise Interrupted("interrupted: run the same command with --resume to go on") from None
-    seconds = time.perf_counter() - began
-    return replace(report, seconds=seconds, megapixels_per_second=report.megapixels / seconds)
+    finally:
+        for image in images:
+            image.close()
 
 
-def _seal(work: Work, options: TranslateOptions, report: TranslateReport) -> TranslateReport:
-    """Finish the output, unless other parts are still at work."""
-    with sealing(work) as receipts:
-        if receipts is None:
-            return report
-        report = replace(report, clipped_fraction=clipped_fraction(work, receipts), complete=True)
-        seal(work, _attributes(work, options, report), overwrite=options.overwrite)
-    return report
+def _begun(
+    images: Sequence[Running], workers: Crew, progress: Progress
+) -> Iterator[tuple[Running, TranslateReport | StableTilesError]]:
+    """Begin all images; those that cannot begin, and those with nothing left to do, end here."""
+    for image in images:
+        try:
+            image.begin(workers, progress)
+        except StableTilesError as error:
+            yield image, error
+            continue
+        if not image.left:
+            yield image, _finished(image)
 
 
-def _own_regions(work: Work, options: TranslateOptions) -> Sequence[Region]:
-    """The regions that fall to this run: all, or every n-th."""
-    i, n = options.part or (0, 1)
-    return work.plan.regions[i::n]
+def _finished(image: Running) -> TranslateReport | StableTilesError:
+    try:
+        return image.finish()
+    except StableTilesError as error:
+        return error
 
 
-def _survey(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> float:
-    """Gather the statistics that regions need, if any; returns the seconds it took."""
-    if work.job.survey is None or not left:
-        return 0.0
-    began = time.perf_counter()
-    planes = sorted({plane for region in left for plane in work.job.cut.planes(region)})
-    gather(work.job, planes, workers, progress)
-    return time.perf_counter() - began
-
-
-def _work(work: Work, workers: Crew, left: Sequence[Region], progress: Progress) -> Tally:
-    """Make regions, whatever order they finish in."""
-    tally, failures, finished = Tally(), [], 0
-    progress("regions", 0, len(left))
-    for result in workers(make_region, work.job, left):
-        if isinstance(result, Failure):
-            failures.append(result)
-        elif result is not None:
-            tally.add(result)
-        finished += result is not None
-        progress("regions", finished, len(left))
-    if failures:
-        raise WorkFailed(_explain(failures, len(left)))
-    return tally
-
-
-def _explain(failures: Sequence[Failure], total: int) -> str:
-    first = failures[0]
-    t, z, y, x = first.region.start
-    others = f" (and {len(failures) - 1} more regions)" if len(failures) > 1 else ""
-    return (
-        f"the region at t={t} z={z} y={y} x={x}{others} failed: {first.reason}. "
-        f"{total - len(failures)} of {total} are done: --resume tries the rest again"
-    )
-
-
-def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) -> dict[str, Any]:
-    """The group attribute of the output: what made it."""
-    job = work.job
-    provenance = {
-        "command": "translate",
-        "versions": versions(),
-        "model": {"digest": job.digest, "direction": job.direction, **work.model.provenance},
-        "source": {"name": work.image.name, "digest": work.image.digest()},
-        "options": {
-            "origin": dict(zip("tzyx", job.cut.origin, strict=True)),
-            "channels": job.channels,
-            "range": options.range,
-            "normalize": work.normalize,
-            "low": job.intensity.source.low,
-            "high": job.intensity.source.high,
-            "norm": job.norm,
-            "cells": [len(job.survey.centres()[0]), len(job.survey.centres()[1])]
-            if job.survey
-            else None,
-            "precision": job.forward.precision,
-            "device": job.forward.device,
-        },
-        "report": report.to_json() | {"output": work.target.name},
-    }
-    return {"kind": "translation", "provenance": provenance, **carried_nifti(work)}
+def _refuse_shared(works: Sequence[Work]) -> None:
+    """Refuse images that would be written to one place."""
+    sources: dict[Path, str] = {}
+    for work in works:
+        place = work.job.folder
+        if place in sources:
+            raise InputError(
+                f"{sources[place]} and {work.image.name} would both become {work.target}: "
+                "translate them into different folders"
+            )
+        sources[place] = work.image.name

@@ -102,3 +102,25 @@ def test_check_says_how_a_model_tiles(here: Path) -> None:
         "reach", "stride", "halo", "max_abs_difference", "seam_index", "norm_layers", "tile",
     }  # fmt: skip
     assert here.is_dir()
+
+
+def test_many_stores_go_into_a_folder_with_one_receipt_each_and_a_table(tmp_path: Path) -> None:
+    run = save_model(tmp_path / "run")
+    for name in "abc":
+        save_image(tmp_path / f"{name}.zarr", noise(1, 1, 1, 70, 90), "yx")
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/c.zarr\t{tmp_path}/named.zarr\n")
+    arguments = [f"{tmp_path}/a.zarr", f"{tmp_path}/b.zarr", "--out", f"{tmp_path}/out"]
+    arguments += ["--list", f"{tmp_path}/list.txt", "--model", str(run), "--gpus", "0"]
+    result = call(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    outputs = [image["output"] for image in told["images"]]
+    made = [tmp_path / "out/a.translated.zarr", tmp_path / "out/b.translated.zarr"]
+    assert outputs == list(map(str, [*made, tmp_path / "named.zarr"]))
+    for image in told["images"]:
+        kept = open_image(image["output"]).attributes["provenance"]["report"]
+        assert kept["tiles"] == image["tiles"]
+    again = call(*arguments, "--resume")
+    assert again.exit_code == 0, again.output
+    assert "3 images, 0.0 megapixels" in again.stdout
+    assert len(again.stdout.splitlines()) == 5

@@ -1,0 +1,167 @@
+"""Running: one image of a translation under way: begun, counted, sealed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from stable_tiles.errors import WorkFailed
+from stable_tiles.ledger import Receipt
+from stable_tiles.progress import Progress
+from stable_tiles.provenance import versions
+from stable_tiles.region import Region
+from stable_tiles.translate.execute import Crew, Order
+from stable_tiles.translate.options import Hardware, TranslateOptions
+from stable_tiles.translate.output import begin, carried_nifti, seal, sealing
+from stable_tiles.translate.prepare import Work
+from stable_tiles.translate.report import (
+    Tally,
+    TranslateReport,
+    clipped_fraction,
+    reported,
+)
+from stable_tiles.translate.statistics import gather
+from stable_tiles.translate.task import Failure
+
+
+class Running:
+    """One image, from the unfinished output to the sealed one.
+
+    Parameters
+    ----------
+    work : Work
+        What was decided.
+    options : TranslateOptions
+        What the user asked for.
+    """
+
+    def __init__(self, work: Work, options: TranslateOptions) -> None:
+        self.work, self._options = work, options
+        self.tally = Tally()
+        self._failures: list[Failure] = []
+        self.left: Sequence[Region] = ()
+        self._waiting, self._resumed = 0, 0
+        self._surveyed = 0.0
+        self._began = time.perf_counter()
+        self._held = ExitStack()
+
+    @property
+    def hardware(self) -> Hardware:
+        """Where the work runs."""
+        return self._options.hardware
+
+    @property
+    def regions(self) -> Sequence[Region]:
+        """The regions that fall to this run: all, or every n-th."""
+        i, n = self._options.part or (0, 1)
+        return self.work.plan.regions[i::n]
+
+    def begin(self, workers: Crew, progress: Progress) -> None:
+        """Begin the output, or join what was begun, and gather what its regions need.
+
+        Raises
+        ------
+        OutputExists, FingerprintMismatch
+            If the output exists, is being written, or was begun with other inputs.
+        WorkFailed
+            If statistics could not be gathered.
+        """
+        self._began = time.perf_counter()
+        receipts = begin(self.work, self._options, self._held)
+        done = {receipt.region for receipt in receipts}
+        left = [region for region in self.regions if region not in done]
+        self._surveyed = self._survey(left, workers, progress)
+        self.left, self._waiting = left, len(left)
+        self._resumed = len(self.regions) - len(left)
+
+    def orders(self) -> list[Order]:
+        """What is left to do."""
+        return [(self.work.job, region) for region in self.left]
+
+    def count(self, outcome: Receipt | Failure) -> bool:
+        """Count what came of a region; returns whether it was the last one."""
+        if isinstance(outcome, Failure):
+            self._failures.append(outcome)
+        else:
+            self.tally.add(outcome)
+        self._waiting -= 1
+        return self._waiting == 0
+
+    def finish(self) -> TranslateReport:
+        """Seal the output, unless regions are missing or with other parts.
+
+        Raises
+        ------
+        WorkFailed
+            If regions could not be made; the line names the first of them.
+        """
+        if self._failures:
+            raise WorkFailed(_explain(self._failures, len(self.left)))
+        execution = time.perf_counter() - self._began - self._surveyed
+        report = replace(
+            reported(self.work, self.tally, execution),
+            resumed_regions=self._resumed,
+            survey_seconds=self._surveyed,
+        )
+        with sealing(self.work) as receipts:
+            if receipts is not None:
+                clipped = clipped_fraction(self.work, receipts)
+                report = replace(report, clipped_fraction=clipped, complete=True)
+                attributes = _attributes(self.work, self._options, report)
+                seal(self.work, attributes, overwrite=self._options.overwrite)
+        self.close()
+        return report.lasting(time.perf_counter() - self._began)
+
+    def close(self) -> None:
+        """Let go of the output."""
+        self._held.close()
+
+    def _survey(self, left: Sequence[Region], workers: Crew, progress: Progress) -> float:
+        """Gather the statistics that regions need, if any; returns the seconds it took."""
+        job = self.work.job
+        if job.survey is None or not left:
+            return 0.0
+        began = time.perf_counter()
+        planes = sorted({plane for region in left for plane in job.cut.planes(region)})
+        gather(job, planes, workers, progress)
+        return time.perf_counter() - began
+
+
+def _explain(failures: Sequence[Failure], total: int) -> str:
+    first = failures[0]
+    t, z, y, x = first.region.start
+    others = f" (and {len(failures) - 1} more regions)" if len(failures) > 1 else ""
+    return (
+        f"the region at t={t} z={z} y={y} x={x}{others} failed: {first.reason}. "
+        f"{total - len(failures)} of {total} are done: --resume tries the rest again"
+    )
+
+
+def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) -> dict[str, Any]:
+    """The group attribute of the output: what made it."""
+    job = work.job
+    provenance = {
+        "command": "translate",
+        "versions": versions(),
+        "model": {"digest": job.digest, "direction": job.direction, **work.model.provenance},
+        "source": {"name": work.image.name, "digest": work.image.digest()},
+        "options": {
+            "origin": dict(zip("tzyx", job.cut.origin, strict=True)),
+            "channels": job.channels,
+            "range": options.range,
+            "normalize": work.normalize,
+            "low": job.intensity.source.low,
+            "high": job.intensity.source.high,
+            "norm": job.norm,
+            "cells": [len(job.survey.centres()[0]), len(job.survey.centres()[1])]
+            if job.survey
+            else None,
+            "precision": job.forward.precision,
+            "device": job.forward.device,
+        },
+        "report": report.to_json() | {"output": work.target.name},
+    }
+    return {"kind": "translation", "provenance": provenance, **carried_nifti(work)}
