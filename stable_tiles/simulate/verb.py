@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stable_tiles.errors import InputError, OutputExists
+from stable_tiles.errors import InputError, Interrupted, OutputExists
 from stable_tiles.image.store import PARTIAL
 from stable_tiles.progress import Progress, silent
 from stable_tiles.simulate.plan import Output, SimulateOptions, plan
@@ -88,6 +88,8 @@ def simulate(
         If the task is unknown, an option does not suit it, or the disk is too small.
     OutputExists
         If `out` is not an empty folder, unless it may be overwritten.
+    Interrupted
+        On SIGINT or SIGTERM; nothing is left then.
     """
     options = options or SimulateOptions()
     started = time.monotonic()
@@ -100,6 +102,10 @@ def simulate(
         try:
             _write_all(outputs, folder / "data", options, progress)
             _move(folder, target)
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"interrupted: nothing of {target} was kept, run the same command again"
+            ) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return _report(target, options, outputs, time.monotonic() - started)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stable_tiles.errors import OutputExists
+from stable_tiles.errors import Interrupted, OutputExists
 from stable_tiles.image.store import open_image
 from stable_tiles.region import Region
 from stable_tiles.simulate.plan import SimulateOptions
@@ -121,7 +121,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="run the same command again"):
         simulate("calcium", tmp_path / "out", SMALL, stop)
     assert not list(tmp_path.iterdir())
 
