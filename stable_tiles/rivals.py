@@ -49,7 +49,7 @@ class DeepUnetSettings(Architecture):
     @property
     def stride(self) -> int:
         """The image becomes one pixel for each block of so many."""
-        return 2**self.downsamplings
+        return 1 << self.downsamplings
 
     @property
     def live_values(self) -> int:
@@ -167,7 +167,7 @@ class RivalSettings(Section):
     @property
     def least_patch(self) -> int:
         """Side of the smallest patch that the discriminator has a verdict on, pixels."""
-        return 4 * 2**self.discriminator_layers
+        return 4 << self.discriminator_layers
 
 
 class CycleganSettings(RivalSettings):
@@ -221,8 +221,7 @@ class MunitSettings(RivalSettings):
     @property
     def least_patch(self) -> int:
         """Side of the smallest patch that every discriminator has a verdict on, pixels."""
-        halvings: int = self.discriminator_layers + self.discriminator_scales - 1
-        return 2**halvings
+        return 1 << (self.discriminator_layers + self.discriminator_scales - 1)
 
 
 class SantaSettings(RivalSettings):

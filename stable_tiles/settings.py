@@ -111,8 +111,7 @@ class NetworkSettings(Architecture):
     @property
     def stride(self) -> int:
         """A step down for each width after the first."""
-        steps: int = len(self.widths) - 1
-        return 2**steps
+        return 1 << (len(self.widths) - 1)
 
     @property
     def live_values(self) -> int:

@@ -34,7 +34,7 @@ def test_parameters_are_those_a_direction_uses(tmp_path: Path) -> None:
     network = load_model(tmp_path / "run").network
     whole = sum(parameter.numel() for parameter in network.parameters())
     assert found.parameters["a2b"] + found.parameters["b2a"] == whole
-    used = (network.encoder_a, network.decoder_b)
+    used = [network.get_submodule(name) for name in ("encoder_a", "decoder_b")]
     assert found.parameters["a2b"] == sum(p.numel() for m in used for p in m.parameters())
 
 

@@ -167,7 +167,7 @@ def test_an_imported_model_can_be_saved_and_measured(tmp_path: Path) -> None:
     assert before is not None
     bounds = {float(v) for k, v in model.network.state_dict().items() if k.endswith(".bound")}
     assert bounds == {UNMEASURED_BOUND}
-    model.network.bound_offsets([(images(1, 1, 32, 32), images(1, 1, 32, 32))])
+    model.network.settle([(images(1, 1, 32, 32), images(1, 1, 32, 32))])
     after = model.reach("a2b")
     assert after is not None
     assert after < before

@@ -42,7 +42,7 @@ class StyledResidual(nn.Module):
 
     def forward(self, x: Tensor, first: Affine, second: Affine) -> Tensor:
         """Map (n, c, h, w) to the same size."""
-        changed = torch.relu(self.norm_first(self.first(x), first))
+        changed: Tensor = torch.relu(self.norm_first(self.first(x), first))
         changed = self.norm_second(self.second(changed), second)
         return x + changed
 
@@ -53,6 +53,6 @@ class StyledResidual(nn.Module):
 
 def affines(numbers: Tensor, channels: Sequence[int]) -> list[Affine]:
     """Numbers (n, 2 * sum of channels) as the scale and the shift of each adaptive norm."""
-    parts = numbers.split([width for each in channels for width in (each, each)], dim=1)
+    parts = torch.split(numbers, [width for each in channels for width in (each, each)], dim=1)
     shaped = [part[:, :, None, None] for part in parts]
     return list(zip(shaped[::2], shaped[1::2], strict=True))

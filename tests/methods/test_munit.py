@@ -8,7 +8,13 @@ from stable_tiles.networks.munit import MunitNetwork
 from tests.methods.small import rival
 from tests.networks.nets import images
 
-WEIGHTS = {"adversarial": 2.0, "image": 3.0, "style": 5.0, "content": 7.0, "cycle": 11.0}
+WEIGHTS: dict[str, Any] = {
+    "adversarial": 2.0,
+    "image": 3.0,
+    "style": 5.0,
+    "content": 7.0,
+    "cycle": 11.0,
+}
 
 
 def l1(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -72,5 +78,5 @@ def test_every_image_of_a_batch_has_the_same_style() -> None:
     x = images(3, 1, 16, 16)
     with torch.no_grad():
         together = network.translate(x, "a2b")
-        apart = torch.cat([network.translate(one, "a2b") for one in x.split(1)])
+        apart = torch.cat([network.translate(one, "a2b") for one in torch.split(x, 1)])
     torch.testing.assert_close(together, apart, atol=1e-6, rtol=1e-5)

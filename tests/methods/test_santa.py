@@ -8,7 +8,7 @@ from stable_tiles.methods.santa import path_length
 from tests.methods.small import rival
 from tests.networks.nets import images
 
-WEIGHTS = {"adversarial": 2.0, "reconstruction": 3.0, "latent": 5.0, "path": 7.0}
+WEIGHTS: dict[str, Any] = {"adversarial": 2.0, "reconstruction": 3.0, "latent": 5.0, "path": 7.0}
 
 
 def test_losses_are_those_of_the_formulas() -> None:

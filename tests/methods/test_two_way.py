@@ -21,7 +21,8 @@ def patches(channels: tuple[int, int] = (1, 1)) -> tuple[Tensor, Tensor]:
 
 def shared_terms(method: Rival, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """Both methods' terms, from patches in -1..1."""
-    net, q_a, q_b = (method.trained[k] for k in ("generator", "discriminator_a", "discriminator_b"))
+    net: Any = method.network
+    q_a, q_b = method.trained["discriminator_a"], method.trained["discriminator_b"]
     there, back = net.generator_a2b, net.generator_b2a
     fake_b, fake_a = there(a), back(b)
 

@@ -15,11 +15,15 @@ from stable_tiles.networks.statistics import (
     Gather,
     Given,
     InstanceNorm,
+    LayerNorm,
     Moments,
+    NormLayer,
     Table,
     freeze,
+    joined,
     normalized,
     ruled,
+    tracked,
 )
 from stable_tiles.region import Region
 from tests.networks.nets import images
@@ -170,3 +174,81 @@ def test_interpolated_statistics_are_bilinear_between_centres_and_constant_beyon
         for f in (mean, variance)
     )
     np.testing.assert_allclose(made[0, :, 20, 40], -m / np.sqrt(v + 1e-5), rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9), st.floats(-100, 100))
+def test_statistics_of_channels_join_to_those_of_all(
+    channels: int, height: int, width: int, offset: float
+) -> None:
+    values = (
+        images(2, channels, height, width).double().numpy()
+        * np.arange(1, channels + 1)[:, None, None]
+        + np.arange(channels)[:, None, None] * offset
+    )
+    mean, variance = joined(values.mean(axis=(2, 3)), values.var(axis=(2, 3)))
+    assert mean.shape == variance.shape == (2, channels)
+    for found, wanted in ((mean, values.mean(axis=(1, 2, 3))), (variance, values.var((1, 2, 3)))):
+        np.testing.assert_allclose(found, np.repeat(wanted[:, None], channels, 1), atol=1e-9)
+
+
+def _layer_norm(channels: int) -> LayerNorm:
+    layer = LayerNorm(channels, tracks=False)
+    with torch.no_grad():
+        layer.scale.copy_(torch.rand(channels) + 0.5)
+        layer.shift.copy_(torch.rand(channels))
+    return layer
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_layer_norm_is_torchs_by_image_with_a_scale_for_each_channel(training: bool) -> None:
+    layer, x = _layer_norm(3).train(training), images(2, 3, 7, 8) * 5 - 2
+    plain = functional.layer_norm(x, (3, 7, 8))
+    wanted = plain * layer.scale.view(3, 1, 1) + layer.shift.view(3, 1, 1)
+    torch.testing.assert_close(layer(x), wanted)
+    assert not layer.holds_statistics, "nothing was tracked"
+
+
+def test_a_layer_norm_of_a_flat_map_has_finite_gradients() -> None:
+    layer, x = _layer_norm(3).train(), torch.ones(2, 3, 4, 4, requires_grad=True)
+    layer(x).square().sum().backward()
+    assert x.grad is not None
+    assert bool(x.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("kind", ["given", "frozen"])
+def test_a_layer_norm_of_a_tile_is_that_of_the_plane(kind: str) -> None:
+    layer, x = _layer_norm(4), images(1, 4, 24, 30) * torch.arange(1, 5).view(4, 1, 1)
+    network = torch.nn.Sequential(layer)
+    wanted = layer.eval()(x)
+    area, moments = Region((4, 6), (20, 22)), Moments.of(x)
+    tile = x[:, :, 4:20, 6:22]
+    if kind == "given":
+        known = Given({"0": table(moments.mean, moments.variance)}, (0.0,), (0.0,))
+        with ruled(network, known, area):
+            made = network(tile)
+    else:
+        layer.fix(torch.from_numpy(moments.mean[0]), torch.from_numpy(moments.variance[0]))
+        freeze(network)
+        made = network(tile)
+    torch.testing.assert_close(made, wanted[:, :, 4:20, 6:22], atol=1e-5, rtol=1e-5)
+
+
+def test_tracking_begins_anew_and_ends() -> None:
+    layer = InstanceNorm(2, tracks=False).eval()
+    layer.fix(torch.full((2,), 9.0), torch.ones(2))
+    x = images(2, 2, 8, 8)
+    with tracked(layer):
+        layer(x)
+    torch.testing.assert_close(layer.running_mean, x.mean(dim=(0, 2, 3)))
+    assert not layer.training
+    layer.train()(x + 1)
+    torch.testing.assert_close(layer.running_mean, x.mean(dim=(0, 2, 3)))
+
+
+def test_a_plane_that_is_continued_inside_tells_the_scale_of_its_maps() -> None:
+    layer = NormLayer("deep", 1e-5, multiple=256)
+    assert layer.scale(torch.empty(1, 1, 2, 2), Region((0, 0), (100, 300))) == 128
+    assert layer.scale(torch.empty(1, 1, 256, 2), Region((0, 0), (100, 300))) == 1
+    plain = NormLayer("plain", 1e-5)
+    assert plain.scale(torch.empty(1, 1, 25, 2), Region((0, 0), (101, 300))) == 4
