@@ -27,7 +27,7 @@ from stable_tiles.image.store import open_image
 from stable_tiles.model import Model, load_model
 from stable_tiles.region import Region
 from stable_tiles.translate.lanes import Lanes
-from stable_tiles.translate.memory import peak_rss_bytes
+from stable_tiles.translate.memory import peak_rss_bytes, use_one_arena
 from stable_tiles.translate.options import Hardware, TranslateOptions
 from stable_tiles.translate.prepare import prepare
 from stable_tiles.translate.verb import translate
@@ -227,7 +227,10 @@ def main() -> None:
     name, folder, threads, tile = sys.argv[1:]
     scene = Scene(Path(folder), int(threads), int(tile))
     torch.set_num_threads(scene.threads)
-    scene.network(torch.rand(1, 3, 64, 64))
+    if name in {"ours", "bare"}:
+        use_one_arena()  # as `translate` does before any thread has started
+    else:
+        scene.network(torch.rand(1, 3, 64, 64))
     began = time.perf_counter()
     try:
         made = CONTESTANTS[name](scene)
