@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, help="Folder of the run.")
 @click.option(
     "--method",
-    type=click.Choice(["stable", "cyclegan", "utom", "munit", "santa", "cut"]),
-    help="Method instead of the config's.",
+    help="Method instead of the config's: stable, cyclegan, utom, munit, santa or cut.",
 )
 @click.option(
     "--set",

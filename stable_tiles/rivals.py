@@ -16,17 +16,36 @@ Width = Annotated[int, Field(ge=1, le=4096)]
 Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
-class ResnetSettings(Architecture):
-    """Two residual generators (Johnson et al. 2016), one a direction."""
+class _Quarter(Architecture):
+    """Networks that work at a quarter of the resolution."""
 
-    architecture: Literal["resnet"] = "resnet"
     width: Width = Field(64, description="channels of the first map; two more double it")
-    blocks: Blocks = Field(9, description="residual blocks at a quarter of the resolution")
 
     @property
     def stride(self) -> int:
         """Two steps down."""
         return 4
+
+
+class _Filtered(_Quarter):
+    """Networks that halve the resolution behind a low-pass filter."""
+
+    @property
+    def live_values(self) -> int:
+        """Maps at full resolution with twice the first's channels, and their copies."""
+        return 9 * self.width + 8
+
+    @property
+    def widest(self) -> int:
+        """The map before it is halved, padded."""
+        return 3 * self.width
+
+
+class ResnetSettings(_Quarter):
+    """Two residual generators (Johnson et al. 2016), one a direction."""
+
+    architecture: Literal["resnet"] = "resnet"
+    blocks: Blocks = Field(9, description="residual blocks at a quarter of the resolution")
 
     @property
     def live_values(self) -> int:
@@ -79,19 +98,13 @@ class UtomNetworkSettings(Section):
         )
 
 
-class MunitNetworkSettings(Architecture):
+class MunitNetworkSettings(_Quarter):
     """Content and style encoders, and decoders whose norms a style sets."""
 
     architecture: Literal["munit"] = "munit"
-    width: Width = Field(64, description="channels of the first map; two more double it")
     blocks: Blocks = Field(4, description="residual blocks of an encoder, and of a decoder")
     style: Annotated[int, Field(ge=1, le=1024)] = Field(8, description="numbers of a style")
     hidden: Width = Field(256, description="units of the layers that turn a style into norms")
-
-    @property
-    def stride(self) -> int:
-        """Two steps down."""
-        return 4
 
     @property
     def live_values(self) -> int:
@@ -104,52 +117,20 @@ class MunitNetworkSettings(Architecture):
         return 3 * self.width
 
 
-class SantaNetworkSettings(Architecture):
+class SantaNetworkSettings(_Filtered):
     """One encoder, and one decoder that an embedding moves from domain A to B."""
 
     architecture: Literal["santa"] = "santa"
-    width: Width = Field(64, description="channels of the first map; two more double it")
     encoder_blocks: Blocks = Field(4, description="residual blocks of the encoder")
     decoder_blocks: Blocks = Field(5, description="residual blocks of the decoder")
     embedding: Annotated[int, Field(ge=1, le=1024)] = Field(8, description="numbers of a domain")
 
-    @property
-    def stride(self) -> int:
-        """Two steps down."""
-        return 4
 
-    @property
-    def live_values(self) -> int:
-        """Maps at full resolution with twice the first's channels, and their copies."""
-        return 9 * self.width + 8
-
-    @property
-    def widest(self) -> int:
-        """The map before it is halved, padded."""
-        return 3 * self.width
-
-
-class CutNetworkSettings(Architecture):
+class CutNetworkSettings(_Filtered):
     """One residual generator whose steps down and up are low-pass filtered."""
 
     architecture: Literal["cut"] = "cut"
-    width: Width = Field(64, description="channels of the first map; two more double it")
     blocks: Blocks = Field(9, description="residual blocks at a quarter of the resolution")
-
-    @property
-    def stride(self) -> int:
-        """Two steps down."""
-        return 4
-
-    @property
-    def live_values(self) -> int:
-        """Maps at full resolution with twice the first's channels, and their copies."""
-        return 9 * self.width + 8
-
-    @property
-    def widest(self) -> int:
-        """The map before it is halved, padded."""
-        return 3 * self.width
 
 
 class RivalSettings(Section):

@@ -15,7 +15,7 @@ from stable_tiles.methods.losses import distance, least_squares
 from stable_tiles.methods.method import Share, alone
 from stable_tiles.methods.rival import Rival, patch_critic
 from stable_tiles.networks.santa import SantaNetwork
-from stable_tiles.networks.tanh import narrowed, signed, spread
+from stable_tiles.networks.tanh import signed
 from stable_tiles.settings import Settings
 
 STEPS = (0.05, 0.1)
@@ -43,23 +43,23 @@ class Santa(Rival):
 
     def differentiate(self, a: Tensor, b: Tensor, step: int) -> dict[str, Tensor]:
         """Add the gradients of some patches to all weights; see `Adversarial.differentiate`."""
-        weights, channels, n = self.weights, self.santa.channels, len(a)
+        weights, n = self.weights, len(a)
         with self.precision():
             a, b = signed(a), signed(b)
-            both = torch.cat([spread(x, self.santa.inner) for x in (a, b)])
+            both = torch.cat([self.santa.spread(x) for x in (a, b)])
             clean = self.santa.encode(both)
             latent_a, latent_b = (clean + self.drawn(*clean.shape)).chunk(2)
             ends = torch.cat([a.new_ones(n), a.new_zeros(n), a.new_ones(n)])
             made = self.santa.decode(torch.cat([latent_a, latent_a, latent_b]), ends)[-1]
             fake_b, own_a, own_b = made.chunk(3)
-            fake_b = narrowed(fake_b, channels["b"])
+            fake_b = self.santa.narrowed(fake_b, "b")
             path = self._path(latent_a)
             on_b = self.trained["discriminator_b"](fake_b)
             judged_b = self.judged("discriminator_b", b, fake_b)
         losses = {
             "adversarial": least_squares(on_b, 1.0),
-            "reconstruction": distance(narrowed(own_a, channels["a"]), a)
-            + distance(narrowed(own_b, channels["b"]), b),
+            "reconstruction": distance(self.santa.narrowed(own_a, "a"), a)
+            + distance(self.santa.narrowed(own_b, "b"), b),
             "latent": clean.float().square().mean(),
             "path": path,
         }

@@ -12,27 +12,18 @@ from stable_tiles.networks.chain import Chain, Conv, Residual, initialize, norm,
 from stable_tiles.networks.layers import Bilinear
 from stable_tiles.networks.network import Direction
 from stable_tiles.networks.reach import reach
-from stable_tiles.networks.tanh import TanhNetwork, narrowed, shared_channels, spread
+from stable_tiles.networks.tanh import OneWay
 from stable_tiles.rivals import CutNetworkSettings
 
 _DOWN, _BLOCKS = (3, 7), 11
 """Places in the generator: both convolutions on the way down, and the first residual block."""
 
 
-class CutNetwork(TanhNetwork):
-    """Translates from A to B only.
-
-    Raises
-    ------
-    SettingsError
-        If the domains' channels differ and neither is grey.
-    """
-
-    directions = ("a2b",)
+class CutNetwork(OneWay):
+    """One generator, whose maps tell positions apart."""
 
     def __init__(self, channels_a: int, channels_b: int, settings: CutNetworkSettings) -> None:
         super().__init__(channels_a, channels_b, settings)
-        self.inner = shared_channels(channels_a, channels_b, "cut")
         w = settings.width
         layers = shrinking(self.inner, w) + [Residual(4 * w) for _ in range(settings.blocks)]
         for width in (2 * w, w):
@@ -50,8 +41,7 @@ class CutNetwork(TanhNetwork):
 
     def generate(self, x: Tensor, direction: Direction) -> Tensor:
         """Images of A in -1..1 as images of B; see `TanhNetwork.generate`."""
-        made: Tensor = self.generator(spread(x, self.inner))
-        return narrowed(made, self.channels["b"])
+        return self.narrowed(self.generator(self.spread(x)), "b")
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Maps (n, `told_widths`, h', w') of images in -1..1, five with more than one block.
@@ -59,7 +49,7 @@ class CutNetwork(TanhNetwork):
         The image, both convolutions on the way down, the first and the fifth
         residual block.
         """
-        x = spread(x, self.inner)
+        x = self.spread(x)
         found = [x]
         for number, layer in enumerate(self.generator):
             if number > max(self.told):

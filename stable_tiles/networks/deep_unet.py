@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from stable_tiles.networks.chain import Chain, Conv, TransposedConv, initialize, norm
-from stable_tiles.networks.network import Direction
-from stable_tiles.networks.reach import Span, reach
-from stable_tiles.networks.tanh import TanhNetwork
+from stable_tiles.networks.reach import Span
+from stable_tiles.networks.tanh import TwoGenerators
 from stable_tiles.rivals import DeepUnetSettings
 
 
-class DeepUnetNetwork(TanhNetwork):
-    """Two generators: ``generator_a2b`` and ``generator_b2a``."""
+class DeepUnetNetwork(TwoGenerators):
+    """Two deep U-Nets."""
 
     least = 1
 
@@ -29,22 +28,6 @@ class DeepUnetNetwork(TanhNetwork):
         self.generator_a2b = DeepUnet(channels_a, channels_b, settings)
         self.generator_b2a = DeepUnet(channels_b, channels_a, settings)
         initialize(self, "normal")
-
-    def parts(self, direction: Direction) -> tuple[str, ...]:
-        """The direction's generator."""
-        return (f"generator_{direction}",)
-
-    def generate(self, x: Tensor, direction: Direction) -> Tensor:
-        """Images in -1..1 as images of the other domain; see `TanhNetwork.generate`."""
-        made: Tensor = self._generator(direction)(x)
-        return made
-
-    def local_reach(self, direction: Direction) -> int:
-        """Pixels beyond an output pixel that it depends on once all statistics are given."""
-        return reach(self._generator(direction).needs, self.stride)
-
-    def _generator(self, direction: Direction) -> DeepUnet:
-        return cast(DeepUnet, self.get_submodule(f"generator_{direction}"))
 
 
 class DeepUnet(nn.Module):

@@ -6,41 +6,21 @@ in Zhu et al., ICCV 2017.
 
 from __future__ import annotations
 
-from typing import cast
-
-from torch import Tensor, nn
+from torch import nn
 
 from stable_tiles.networks.chain import Chain, Conv, Residual, TransposedConv, initialize, norm
-from stable_tiles.networks.network import Direction
-from stable_tiles.networks.reach import reach
-from stable_tiles.networks.tanh import TanhNetwork
+from stable_tiles.networks.tanh import TwoGenerators
 from stable_tiles.rivals import ResnetSettings
 
 
-class ResnetNetwork(TanhNetwork):
-    """Two generators: ``generator_a2b`` and ``generator_b2a``."""
+class ResnetNetwork(TwoGenerators):
+    """Two residual generators."""
 
     def __init__(self, channels_a: int, channels_b: int, settings: ResnetSettings) -> None:
         super().__init__(channels_a, channels_b, settings)
         self.generator_a2b = _generator(channels_a, channels_b, settings)
         self.generator_b2a = _generator(channels_b, channels_a, settings)
         initialize(self, "normal")
-
-    def parts(self, direction: Direction) -> tuple[str, ...]:
-        """The direction's generator."""
-        return (f"generator_{direction}",)
-
-    def generate(self, x: Tensor, direction: Direction) -> Tensor:
-        """Images in -1..1 as images of the other domain; see `TanhNetwork.generate`."""
-        made: Tensor = self._generator(direction)(x)
-        return made
-
-    def local_reach(self, direction: Direction) -> int:
-        """Pixels beyond an output pixel that it depends on once all statistics are given."""
-        return reach(self._generator(direction).needs, self.stride)
-
-    def _generator(self, direction: Direction) -> Chain:
-        return cast(Chain, self.get_submodule(f"generator_{direction}"))
 
 
 def _generator(channels_in: int, channels_out: int, settings: ResnetSettings) -> Chain:

@@ -17,24 +17,15 @@ from stable_tiles.networks.layers import Bilinear
 from stable_tiles.networks.network import Direction
 from stable_tiles.networks.reach import Span, reach
 from stable_tiles.networks.styled import AdaptiveNorm, StyledResidual, affines
-from stable_tiles.networks.tanh import TanhNetwork, narrowed, shared_channels, spread
+from stable_tiles.networks.tanh import OneWay
 from stable_tiles.rivals import SantaNetworkSettings
 
 
-class SantaNetwork(TanhNetwork):
-    """Translates from A to B only; `place` 0 is domain A and 1 domain B.
-
-    Raises
-    ------
-    SettingsError
-        If the domains' channels differ and neither is grey.
-    """
-
-    directions = ("a2b",)
+class SantaNetwork(OneWay):
+    """An encoder, and a decoder to which place 0 is domain A and place 1 domain B."""
 
     def __init__(self, channels_a: int, channels_b: int, settings: SantaNetworkSettings) -> None:
         super().__init__(channels_a, channels_b, settings)
-        self.inner = shared_channels(channels_a, channels_b, "santa")
         w = settings.width
         self.encoder = Chain(
             *shrinking(self.inner, w), *(Residual(4 * w) for _ in range(settings.encoder_blocks))
@@ -49,11 +40,11 @@ class SantaNetwork(TanhNetwork):
 
     def generate(self, x: Tensor, direction: Direction) -> Tensor:
         """Images of A in -1..1 as images of B; see `TanhNetwork.generate`."""
-        return narrowed(self.decode(self.encode(x), x.new_ones(len(x)))[-1], self.channels["b"])
+        return self.narrowed(self.decode(self.encode(x), x.new_ones(len(x)))[-1], "b")
 
     def encode(self, x: Tensor) -> Tensor:
         """The latent map (n, 4 width, h / 4, w / 4) of images in -1..1."""
-        latent: Tensor = self.encoder(spread(x, self.inner))
+        latent: Tensor = self.encoder(self.spread(x))
         return latent
 
     def decode(self, latent: Tensor, place: Tensor) -> list[Tensor]:

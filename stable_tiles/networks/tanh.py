@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
 from stable_tiles.errors import SettingsError
 from stable_tiles.networks.chain import continued
-from stable_tiles.networks.network import Direction, Network
+from stable_tiles.networks.network import Direction, DomainName, Network
+from stable_tiles.networks.reach import Span, reach
 from stable_tiles.networks.statistics import tracked
 from stable_tiles.sections import Architecture
 
@@ -61,33 +63,68 @@ class TanhNetwork(Network):
                     self.translate(a if direction == "a2b" else b, direction)
 
 
-def signed(x: Tensor) -> Tensor:
-    """Network units 0..1 as -1..1."""
-    return 2 * x - 1
+class Generator(Protocol):
+    """A module that knows how far it looks."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same size."""
+
+    def needs(self, span: Span) -> Span:
+        """Input pixels that output pixels depend on, once statistics are given."""
 
 
-def shared_channels(channels_a: int, channels_b: int, name: str) -> int:
-    """Channels of a network that sees images of both domains.
+class TwoGenerators(TanhNetwork):
+    """A generator for either direction: ``generator_a2b`` and ``generator_b2a``."""
+
+    def parts(self, direction: Direction) -> tuple[str, ...]:
+        """The direction's generator."""
+        return (f"generator_{direction}",)
+
+    def generate(self, x: Tensor, direction: Direction) -> Tensor:
+        """Images in -1..1 as images of the other domain; see `TanhNetwork.generate`."""
+        return self._generator(direction)(x)
+
+    def local_reach(self, direction: Direction) -> int:
+        """Pixels beyond an output pixel that it depends on once all statistics are given."""
+        return reach(self._generator(direction).needs, self.stride)
+
+    def _generator(self, direction: Direction) -> Generator:
+        return cast(Generator, self.get_submodule(f"generator_{direction}"))
+
+
+class OneWay(TanhNetwork):
+    """Translates from A to B only, and sees images of both domains.
+
+    Grey images get the channels of the other domain (`inner`) by repetition,
+    and are the mean of as many.
 
     Raises
     ------
     SettingsError
-        If domains differ and neither is grey.
+        If the domains' channels differ and neither is grey.
     """
-    few, many = sorted((channels_a, channels_b))
-    if few not in {1, many}:
-        raise SettingsError(
-            f"method {name} shares a network between domains of {channels_a} and {channels_b} "
-            "channels: use equal numbers, or one channel in either (data.channels)"
-        )
-    return many
+
+    directions = ("a2b",)
+
+    def __init__(self, channels_a: int, channels_b: int, settings: Architecture) -> None:
+        super().__init__(channels_a, channels_b, settings)
+        few, self.inner = sorted((channels_a, channels_b))
+        if few not in {1, self.inner}:
+            raise SettingsError(
+                "methods santa and cut share a network between the domains, here of "
+                f"{channels_a} and {channels_b} channels: use equal numbers, or one channel in "
+                "either (data.channels)"
+            )
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Images (n, c, h, w) with `inner` channels."""
+        return x.expand(-1, self.inner, -1, -1)
+
+    def narrowed(self, x: Tensor, domain: DomainName) -> Tensor:
+        """Images (n, `inner`, h, w) with the channels of a domain."""
+        return x.mean(dim=1, keepdim=True) if self.channels[domain] < self.inner else x
 
 
-def spread(x: Tensor, channels: int) -> Tensor:
-    """Grey images (n, 1, h, w) with their channel repeated; others as they are."""
-    return x.expand(-1, channels, -1, -1) if x.shape[1] < channels else x
-
-
-def narrowed(x: Tensor, channels: int) -> Tensor:
-    """The mean of all channels where one is wanted; else the images as they are."""
-    return x.mean(dim=1, keepdim=True) if channels < x.shape[1] else x
+def signed(x: Tensor) -> Tensor:
+    """Network units 0..1 as -1..1."""
+    return 2 * x - 1
