@@ -38,8 +38,8 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid #e3e3e3; text-align: rig
   white-space: nowrap; }
 th.t, td.t { text-align: left; }
 @media (max-width: 40rem) { th, td { padding: .3rem .4rem; } table { font-size: .8rem; } }
-.data td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-.data th, .data td { vertical-align: top; }
+.data td { white-space: normal; overflow-wrap: anywhere; }
+.data th, .data td { vertical-align: top; text-align: left; }
 </style>
 </head>
 <body>

@@ -1,9 +1,9 @@
 """Find bright, roundish things (cells, nuclei) in a plane: the classical way.
 
 Smoothing, one seed for every local maximum, a watershed between the seeds,
-and of each basin what is brighter than half way from its darkest to its
-brightest pixel.  Each thing is thresholded by its own brightness, so dim cells
-are as large as bright ones.
+basins that no dip parts put together, and of each basin what is brighter than
+half way from its darkest to its brightest pixel.  Each thing is thresholded by
+its own brightness, so dim cells are as large as bright ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
@@ -23,6 +25,10 @@ FINE, COARSE = 0.1, 0.15
 
 APART = 1 / 3
 """Least distance of two seeds, in diameters."""
+
+SHALLOW, ONE = 0.1, 0.8
+"""Basins are of one thing where the dip between their maxima is shallower than this share of the
+lower one's height, and the maxima nearer than so many diameters."""
 
 SMALLEST = 0.1
 """Area of the smallest thing kept, in discs of the diameter."""
@@ -50,10 +56,13 @@ class Classical:
         Typical diameter of the things to find, pixels.
     faintest : float
         Brightness that a seed must reach, in the image's units.
+    dark : float
+        Brightness of the background.
     """
 
     diameter: float
     faintest: float
+    dark: float
 
     @property
     def margin(self) -> int:
@@ -73,9 +82,9 @@ class Classical:
         )
         dark = float(np.percentile(smooth, 10))
         if smooth.min() == smooth.max():
-            return cls(diameter, float("inf"))
+            return cls(diameter, float("inf"), dark)
         otsu = float(threshold_otsu(smooth))  # type: ignore[no-untyped-call]  # scikit-image
-        return cls(diameter, dark + FAINT * (otsu - dark))
+        return cls(diameter, dark + FAINT * (otsu - dark), dark)
 
     def __call__(self, plane: Plane) -> Labels:
         """Number the things in a plane.
@@ -92,9 +101,10 @@ class Classical:
         fine = ndimage.gaussian_filter(plane, FINE * self.diameter)
         coarse = ndimage.gaussian_filter(plane, COARSE * self.diameter)
         around = basins(coarse, self.diameter, self.faintest)
-        numbers = np.arange(1, around.max(initial=0) + 1)
-        if not len(numbers):
+        if not around.any():
             return around
+        around = merge_shallow(coarse, around, self.dark, self.diameter)
+        numbers = np.arange(1, around.max() + 1)
         brightest = ndimage.maximum(fine, around, numbers)
         darkest = ndimage.minimum(fine, around, numbers)
         cut = np.concatenate([[np.inf], darkest + HALF * (brightest - darkest)])
@@ -129,6 +139,57 @@ def basins(smooth: Plane, diameter: float, faintest: float) -> Labels:
         return seeds
     around: Labels = watershed(-smooth, seeds)  # type: ignore[no-untyped-call]  # scikit-image
     return around
+
+
+def merge_shallow(smooth: Plane, around: Labels, dark: float, diameter: float) -> Labels:
+    """Basins whose maxima lie in one thing, put together.
+
+    Parameters
+    ----------
+    smooth : array of float32, (y, x)
+    around : array of int32, (y, x)
+        Basins 1..n, which together are the plane.
+    dark : float
+        What heights are counted from.
+    diameter : float
+        Of the things, pixels.
+
+    Returns
+    -------
+    array of int32, (y, x)
+        Basins 1..m.
+    """
+    count = int(around.max())
+    numbers = np.arange(1, count + 1)
+    heights = np.asarray(ndimage.maximum(smooth, around, numbers))
+    peaks = np.asarray(ndimage.maximum_position(smooth, around, numbers), np.float64)
+    first, second, saddle = _saddles(smooth, around)
+    lower = np.minimum(heights[first], heights[second])
+    near = np.hypot(*(peaks[first] - peaks[second]).T) < ONE * diameter
+    joined = near & (lower - saddle < SHALLOW * (lower - dark))
+    links = coo_array(
+        (np.ones(int(joined.sum())), (first[joined], second[joined])), shape=(count, count)
+    )
+    _, together = connected_components(links, directed=False)
+    merged: Labels = (together + 1).astype(np.int32)[around - 1]
+    return merged
+
+
+def _saddles(
+    smooth: Plane, around: Labels
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Plane]:
+    """Pairs of neighbouring basins, counted from 0, and the highest way from one to the other."""
+    keys, ways = [], []
+    count = int(around.max())
+    for here, there in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        border = around[here] != around[there]
+        pair = np.stack((around[here][border], around[there][border])).astype(np.int64) - 1
+        keys.append(pair.min(axis=0) * count + pair.max(axis=0))
+        ways.append(np.minimum(smooth[here][border], smooth[there][border]))
+    pairs, which = np.unique(np.concatenate(keys), return_inverse=True)
+    highest = np.full(len(pairs), -np.inf, np.float32)
+    np.maximum.at(highest, which, np.concatenate(ways))
+    return pairs // max(1, count), pairs % max(1, count), highest
 
 
 def drop_small(labels: npt.NDArray[np.integer], diameter: float) -> Labels:

@@ -112,7 +112,7 @@ def outline(
     times = picture.shape[0] // region.shape[0]
     large = numbers.repeat(times, axis=0).repeat(times, axis=1)
     drawn = picture.copy()
-    edges = find_boundaries(large, mode="inner")  # type: ignore[no-untyped-call]  # scikit-image
+    edges = find_boundaries(large, mode="thick")  # type: ignore[no-untyped-call]  # scikit-image
     drawn[edges] = color
     return drawn
 
