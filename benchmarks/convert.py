@@ -235,11 +235,19 @@ def summary(runs: list[Run], raw_mib: dict[str, float]) -> str:
             continue
         wall, cpu = median(r.wall_s for r in mine), median(r.cpu_s for r in mine)
         peak, last = max(r.peak_mib for r in mine), mine[-1]
-        speed = raw_mib[what] * 1.048576 / wall
-        lines.append(
-            f"| {what} | {name} | {speed:.1f} | {wall:.2f} | {cpu:.2f} | {_work(mine)} | {peak:.0f} | "
-            f"{last.files} | {last.levels or ''} | {'' if last.equal is None else last.equal} |"
-        )
+        cells = [
+            what,
+            name,
+            f"{raw_mib[what] * 1.048576 / wall:.1f}",
+            f"{wall:.2f}",
+            f"{cpu:.2f}",
+            _work(mine),
+            f"{peak:.0f}",
+            str(last.files),
+            str(last.levels or ""),
+            "" if last.equal is None else str(last.equal),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ STORED_PERCENTILES = (0, 0.1, 0.5, 1, 2, 5, 25, 50, 75, 95, 98, 99, 99.5, 99.9, 
 _FLOAT_BITS = 20
 """Leading bits of a float32 that choose its bin: a bin is 0.05 % of its value wide."""
 
-_SLICE = 1 << 20
+_SLICE = 1 << 18
 """Pixels counted at a time, which bounds the memory of counting."""
 
 
@@ -131,8 +131,8 @@ class Histogram:
                 self.counts[channel] += self._count_bytes(np.ascontiguousarray(flat))
                 continue
             for start in range(0, flat.size, _SLICE):
-                bins = self._bins(flat[start : start + _SLICE])
-                self.counts[channel] += np.bincount(bins, minlength=self.counts.shape[1])
+                found = np.bincount(self._bins(flat[start : start + _SLICE]))
+                self.counts[channel, : found.size] += found
 
     def _count_bytes(self, flat: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Counts of values of one byte: two of them are counted as one number of 16 bits."""
@@ -171,7 +171,7 @@ class Histogram:
     def _bins(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         if self.exact:
             offset = 0 if self.dtype.kind in "ub" else 1 << (8 * self.dtype.itemsize - 1)
-            return values.astype(np.intp) + offset
+            return values.astype(np.intp) + offset if offset else values.astype(np.intp)
         numbers = values.astype(np.float32)
         bits = numbers[~np.isnan(numbers)].view(np.uint32)
         ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))

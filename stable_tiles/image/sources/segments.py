@@ -65,6 +65,7 @@ class Segments:
         self._recent = _Recent(RECENT_BYTES)
         self._raw: RawPlanes | None = None
         self._pages: list[Page | None] = []
+        self._missing = 0
         try:
             self._attach(series)
         except BaseException:
@@ -79,6 +80,9 @@ class Segments:
     def box(self, plane: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """Pixels of a box of one plane, as an array (rows, columns, samples).
 
+        Where samples are interleaved in compressed segments, the array is a
+        view of planes that lie apart.
+
         Raises
         ------
         WorkFailed
@@ -90,8 +94,13 @@ class Segments:
         slab = plane % self._slabs
         if page is not None and self._keyframe.is_final:
             return self._raw_planes(page, page.dataoffsets[0]).box(slab, rows, columns)
-        shape = (rows.stop - rows.start, columns.stop - columns.start, self.samples)
-        box = np.full(shape, self._keyframe.nodata, self._keyframe.dtype)
+        # Samples lie apart in memory, as whoever asks wants them: parting them tile by tile
+        # happens in the cache.
+        shape = (self.samples, rows.stop - rows.start, columns.stop - columns.start)
+        planar = np.empty(shape, self._keyframe.dtype)
+        if page is None or self._missing:
+            planar.fill(self._keyframe.nodata)
+        box = planar.transpose(1, 2, 0)
         if page is not None:
             for index in self._touched(slab, rows, columns):
                 self._paste(page, index, slab, (rows, columns), box)
@@ -124,6 +133,7 @@ class Segments:
             places = [_place(page, index) for index in range(listed)]
             missing, total = missing + expected - sum(n > 0 for _, n in places), total + expected
             self._refuse_truncated(page, max((a + n for a, n in places if n), default=0))
+        self._missing = missing
         if missing >= total:
             raise NotAnImage(f"{self.name} holds no pixels: all of its tiles are missing")
         if missing:

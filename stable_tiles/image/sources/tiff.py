@@ -80,8 +80,12 @@ class TiffSource:
         ts, zs, rows, columns = region.slices
         planes = self._planes[ts, :, zs]
         shape = (*planes.shape, *region.shape[2:])
-        block = np.empty(shape, self._description.dtype)
         samples = self._segments.samples
+        first = int(planes.flat[0])
+        if first % samples == 0 and np.array_equal(planes.ravel(), range(first, first + samples)):
+            box = self._segments.box(first // samples, rows, columns)
+            return np.ascontiguousarray(box.transpose(2, 0, 1)).reshape(shape)
+        block = np.empty(shape, self._description.dtype)
         for t, z in np.ndindex(planes.shape[0], planes.shape[2]):
             wanted = planes[t, :, z]
             for plane in dict.fromkeys((wanted // samples).tolist()):
