@@ -112,7 +112,10 @@ def _one_line_errors(debug: bool) -> Iterator[None]:
 
 def _line(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted: run the same command with --resume to go on"
+        context = click.get_current_context()
+        resumes = any(parameter.name == "resume" for parameter in context.command.params)
+        again = "with --resume to go on" if resumes else "again"
+        return f"interrupted: run the same command {again}"
     return first_line(error)
 
 

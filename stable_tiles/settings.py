@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from stable_tiles.errors import SettingsError
+from stable_tiles.errors import OutputExists, SettingsError
 from stable_tiles.rivals import (
     CutSettings,
     CycleganSettings,
@@ -260,6 +260,28 @@ def load_settings(config: str | Path, overrides: Sequence[str] = ()) -> Settings
     for override in overrides:
         _override(tree, override)
     return parse_settings(tree, str(config))
+
+
+def write_config(name: str, path: Path, *, overwrite: bool = False) -> Path:
+    """Write a shipped config, comments and all, to a file of the user's own.
+
+    Raises
+    ------
+    SettingsError
+        If no config of that name is shipped.
+    OutputExists
+        If the file exists and may not be replaced.
+    """
+    shipped = shipped_configs()
+    if name not in shipped:
+        names = sorted(shipped)
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise SettingsError(f"no config {name}: {hint}There are {', '.join(names)}")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists: give another name, or --overwrite")
+    path.write_text(shipped[name], encoding="utf-8")
+    return path
 
 
 def parse_settings(tree: dict[str, Any], where: str) -> Settings:

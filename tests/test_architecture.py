@@ -41,6 +41,7 @@ LAYERS = (
         "simulate",
         "datasets",
         "check",
+        "doctor",
         "info",
     },
     {"demo", "benchmark"},
