@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import click
 import pytest
+from click.testing import CliRunner
 from stable_tiles_cli import output
 
 
@@ -33,6 +35,18 @@ def test_an_error_is_one_line_and_its_exit_code(
         raise getattr(errors, error)("what is wrong. What to do.\nand more")
     assert stopped.value.code == code
     assert capsys.readouterr().err == "Error: what is wrong. What to do.\n"
+
+
+@pytest.mark.parametrize(("options", "hint"), [(["--resume"], "with --resume"), ([], "again")])
+def test_an_interrupted_command_says_how_to_go_on(options: list[str], hint: str) -> None:
+    @click.command(params=[click.Option([name], is_flag=True) for name in options])
+    def work(**_: object) -> None:
+        with output.session():
+            raise KeyboardInterrupt
+
+    result = CliRunner().invoke(work)
+    assert result.exit_code == 130
+    assert result.stderr.startswith(f"Error: interrupted: run the same command {hint}")
 
 
 def test_a_warning_is_one_line_unless_quiet(capsys: pytest.CaptureFixture[str]) -> None:
