@@ -77,6 +77,11 @@ class Rival(Adversarial):
         assert isinstance(network, TanhNetwork)  # every rival gives one
         return network
 
+    @property
+    def statistics(self) -> list[Tensor]:
+        """None: they are measured when a network is settled."""
+        return []
+
     def rate(self, name: str, step: int) -> float:
         """The learning rate at a step: constant, then falling linearly to nothing."""
         steps = self.training.steps

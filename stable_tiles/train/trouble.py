@@ -7,9 +7,12 @@ break.  What each finding means and does is in ``docs/training.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+DISCRIMINATORS = ("discriminator_a", "discriminator_b")
+"""Losses that are a discriminator's; methods of one direction have one."""
 
 LINES = 10
 """Logged lines in a row that a discriminator must show the same fault."""
@@ -71,15 +74,16 @@ class Trouble:
         return found
 
     def _signs(self, line: Line) -> list[Sign]:
-        if "discriminator_a" in line:
+        judges = [float(line[name]) for name in DISCRIMINATORS if name in line]
+        if judges:
             before, self._total = self._total, float(line["total"])
             stuck = before is not None and abs(self._total - before) < STUCK * abs(before)
-            return _of_losses((line["discriminator_a"], line["discriminator_b"]), stuck)
+            return _of_losses(judges, stuck)
         previews = line.get("preview", {}).items()
         return [sign for direction, seen in previews for sign in _of_preview(direction, seen)]
 
 
-def _of_losses(losses: tuple[float, float], stuck: bool) -> list[Sign]:
+def _of_losses(losses: Sequence[float], stuck: bool) -> list[Sign]:
     decided = max(losses) < DECIDED
     guessing = stuck and max(abs(loss - GUESS) for loss in losses) < NEAR
     return [
@@ -87,17 +91,18 @@ def _of_losses(losses: tuple[float, float], stuck: bool) -> list[Sign]:
             "decided",
             decided,
             LINES,
-            f"both discriminators have been right about every patch for {LINES} lines of the log "
-            f"(loss below {DECIDED}), so the generators learn little from them: lower "
-            "training.discriminator_learning_rate or losses.cycle",
+            f"the discriminators have been right about every patch for {LINES} lines of the log "
+            f"(loss below {DECIDED}), so the generators learn little from them: lower their "
+            "learning rate (for method stable training.discriminator_learning_rate) or the "
+            "cycle's weight",
         ),
         Sign(
             "guessing",
             guessing,
             LINES,
-            f"both discriminators have told nothing apart for {LINES} lines of the log (loss "
-            f"{GUESS}) and the generators stand still: raise "
-            "training.discriminator_learning_rate, or check that the domains differ",
+            f"the discriminators have told nothing apart for {LINES} lines of the log (loss "
+            f"{GUESS}) and the generators stand still: raise their learning rate (for method "
+            "stable training.discriminator_learning_rate), or check that the domains differ",
         ),
     ]
 
@@ -120,7 +125,7 @@ def _of_preview(direction: str, seen: Mapping[str, float]) -> list[Sign]:
             seen["contrast"] < CONSTANT,
             LOOKS,
             f"translations {direction} have shown next to nothing in {LOOKS} previews in a row "
-            f"(contrast {seen['contrast']:.3f} of the target's): lower training.learning_rate "
-            "or raise losses.cycle",
+            f"(contrast {seen['contrast']:.3f} of the target's): lower the learning rate "
+            "or raise the cycle's weight",
         ),
     ]

@@ -123,7 +123,8 @@ def plan_survey(
     layers = used_layers(model, options)
     if policy == "dense":
         side = _cell_side(model, layers, plane, tiling.stride)
-        tiling = replace(tiling, tile=side + 2 * (tiling.halo + tiling.stride - 1))
+        tile = side + 2 * (tiling.halo + tiling.stride - 1)
+        tiling = replace(tiling, tile=tile, height=None)
     y, x = (Window(length, 0, length, length) for length in plane)
     grid = TileGrid.cover(tiling, y, x)
     single = len(grid.rows) * len(grid.columns) == 1

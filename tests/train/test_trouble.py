@@ -28,6 +28,11 @@ def test_discriminators_that_are_always_right_are_reported_once_and_again_after_
     assert all("right about every patch" in sentence for _, sentence in said)
 
 
+def test_the_one_discriminator_of_a_method_of_one_direction_is_read_too() -> None:
+    lines = [{"step": 0, "total": 3.0, "discriminator_b": 0.001}] * LINES
+    assert [line for line, _ in found(lines)] == [LINES - 1]
+
+
 def test_discriminators_that_guess_are_reported_only_where_the_generators_stand_still() -> None:
     learning = [losses(0.5, 0.501, 3.0 * 0.9**i) for i in range(3 * LINES)]
     assert found(learning) == []

@@ -13,6 +13,7 @@ from stable_tiles.check import check
 from stable_tiles.errors import InputError, ModelError
 from stable_tiles.model import Model, load_model
 from stable_tiles.networks.statistics import freeze, instance_norms
+from stable_tiles.translate import norms
 from stable_tiles.translate.verb import translate
 from tests.networks.rivals import SMALL, small
 from tests.translate.scenes import domain, everything, noise, options, save_image
@@ -50,6 +51,21 @@ def test_tiles_of_every_rival_equal_the_whole_plane(
     assert expected.std() > 0.01
     difference = np.abs(everything(tmp_path / "b.zarr")[:, :, 0] - expected).max()
     assert difference <= (0 if norm == "frozen" else 1e-5)
+
+
+@pytest.mark.parametrize("name", ["munit", "utom"])
+def test_statistics_of_cells_come_near_the_whole_plane(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(norms, "CELL", 64)
+    run = save(tmp_path / "run", name)
+    pixels = save_image(tmp_path / "a.zarr", noise(1, 1, 1, 150, 203, dtype="float32"), "yx")
+    translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, norm="dense"))
+    with torch.inference_mode():
+        plane = torch.from_numpy(pixels[:, :, 0])
+        expected = load_model(run).network.translate(plane, "a2b").numpy()
+    made = everything(tmp_path / "b.zarr")[:, :, 0]
+    assert 0 < np.abs(made - expected).mean() < 0.3 * expected.std()
 
 
 @pytest.mark.parametrize("norm", ["exact", "frozen"])
