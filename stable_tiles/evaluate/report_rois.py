@@ -145,12 +145,11 @@ def _closely(
     frames, cell = where
     plane = cell.plane
     channels = options.channel_input, options.channel_output
-    seen = [
-        view(image, frames, plane[1], region)[channel]
-        for image, channel in zip(comparison.images, channels, strict=True)
-    ]
-    large = magnify(overlay(*seen), 480)
-    drawn = magnify(grey(seen[1][None]), 480)
+    views = [view(image, frames, plane[1], region) for image in comparison.images]
+    first, second = (seen[channel] for seen, channel in zip(views, channels, strict=True))
+    large = magnify(overlay(first, second), 480)
+    colour = comparison.images[1].is_rgb
+    drawn = magnify(grey(views[1] if colour else second[None]), 480)
     for rois, color in zip(comparison.rois, (INPUT_COLOR, OUTPUT_COLOR), strict=True):
         drawn = outline(drawn, region, [roi for roi in rois if roi.plane == plane], color)
     return beside([large, outline(drawn, region, [cell], BOX_COLOR)])

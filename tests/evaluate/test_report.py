@@ -132,3 +132,18 @@ def test_a_report_is_refused_before_any_work(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2
     assert "--overwrite" in done.stderr
+
+
+def test_a_translation_in_colour_is_shown_in_colour(tmp_path: Path) -> None:
+    labels = discs((20, 20), (20, 60), (70, 100))
+    write_store(tmp_path / "l.zarr", labels)
+    colour = np.stack(
+        [255 - 200 * (labels > 0), 200 - 150 * (labels > 0), np.full_like(labels, 220)]
+    )
+    fluorescence = write_store(tmp_path / "a.zarr", (labels > 0).astype(np.uint16) * 900)
+    stained = write_store(tmp_path / "b.zarr", colour.astype(np.uint8), "cyx")
+    evaluate(
+        *("rois", fluorescence.path, stained.path, "--report", tmp_path / "report"),
+        *("--labels-input", tmp_path / "l.zarr", "--labels-output", tmp_path / "l.zarr"),
+    )
+    check_alone(tmp_path / "report", tmp_path)
