@@ -123,6 +123,15 @@ def test_the_parts_that_planes_are_read_in_do_not_show(
     assert parted.metrics["iou"].values == (1,) * len(centres)
 
 
+@pytest.mark.parametrize("x", [39.0, 39.5, 39.75, 40.0, 40.25])
+def test_a_cell_on_the_border_of_two_parts_is_counted_once(
+    tmp_path: Path, x: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PART", 40)
+    labels = discs((20, x), (40, x), (79.5, x))
+    assert compared(tmp_path, labels, labels).count_input == 3
+
+
 def test_planes_are_matched_with_their_own_only(tmp_path: Path) -> None:
     both = np.stack([discs((20, 20)), discs((70, 90))])
     path = tmp_path / "a.zarr"
