@@ -56,7 +56,12 @@ if TYPE_CHECKING:
     help="Number of resolution levels; auto halves down to one chunk.",
 )
 @click.option("--region", metavar="Y0:Y1,X0:X1", help="Convert this box only, pixels.")
-@click.option("--keep-associated", is_flag=True, help="Keep label, macro and thumbnail of a slide.")
+@click.option(
+    "--keep-associated",
+    is_flag=True,
+    help="Keep label, macro and thumbnail of a slide and all text of the original metadata; "
+    "they may name a person.",
+)
 @click.option("--workers", type=int, help="Threads  [default: one a core, at most 4]")
 @click.option("--overwrite", is_flag=True, help="Replace a store of that name.")
 @click.option("--resume", is_flag=True, help="Complete an interrupted conversion.")

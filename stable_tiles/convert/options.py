@@ -85,7 +85,8 @@ class ConvertOptions:
     levels : int or "auto"
         Number of levels; ``auto`` halves until a plane fits into one chunk.
     keep_associated : bool
-        Whether label, macro and thumbnail images of a slide are kept; they may name a person.
+        Whether label, macro and thumbnail images of a slide, and the text of the original
+        metadata, are kept; they may name a person.  Numbers are always kept.
     workers : int or None
         Threads; one a processor core, at most 4, by default.
     overwrite, resume, dry_run : bool

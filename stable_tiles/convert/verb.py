@@ -20,6 +20,7 @@ from stable_tiles.convert.write import RegionTask, stored_bytes, write_regions
 from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
 from stable_tiles.image.sources import Source, SourceOptions, open_source
 from stable_tiles.image.sources.assemble import CroppedSource
+from stable_tiles.image.sources.original import numbers_only
 from stable_tiles.image.sources.source import SourceWarning
 from stable_tiles.image.writer import (
     ImageWriter,
@@ -244,6 +245,9 @@ def _attributes(
         },
         "intensity": intensity,
     }
+    original = described.original
+    if kept := original if options.keep_associated else numbers_only(original):
+        attributes["original"] = kept
     if described.nifti is not None:
         intensity |= {"scl_slope": described.nifti.slope, "scl_inter": described.nifti.inter}
         attributes["nifti"] = described.nifti.fields

@@ -6,14 +6,16 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import zarr
 
 from stable_tiles.errors import NotAnImage, WorkFailed, first_line
 from stable_tiles.image.ngff import RGB_CHANNELS
+from stable_tiles.image.sources.original import plain_json
 from stable_tiles.image.sources.source import Description, NiftiHeader, Pixels, SourceWarning
-from stable_tiles.image.store import Image, open_image
+from stable_tiles.image.store import ATTRIBUTE, Image, open_image
 from stable_tiles.region import Region
 
 MAX_MEMBER_BYTES = 2**28
@@ -61,6 +63,7 @@ class StoreSource:
             is_rgb=image.is_rgb,
             is_labels=image.attributes.get("kind") == "labels",
             metadata={"format": f"ome-zarr {image.multiscale.version}", "digest": image.digest()},
+            original=_original(image),
             nifti=nifti_of(image),
             files=files,
             bytes_in=archive.stat().st_size if archive else _bytes(Path(str(path))),
@@ -132,6 +135,15 @@ def _bytes(path: Path) -> int:
     if not path.is_dir():
         return 0
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _original(image: Image) -> dict[str, Any]:
+    """The attributes that other programs left, or what an earlier conversion kept of them."""
+    kept = image.attributes.get("original")
+    if isinstance(kept, dict):
+        return kept
+    found = plain_json(zarr.open_group(image.path, mode="r").attrs.asdict())
+    return {name: value for name, value in found.items() if name != ATTRIBUTE}
 
 
 def nifti_of(image: Image) -> NiftiHeader | None:

@@ -59,6 +59,7 @@ class SlideSource:
             channels=channels_of(3, True),
             is_rgb=True,
             metadata=dict(calibration.metadata),
+            original=dict(self._slide.properties),
             files=files,
             bytes_in=sum(file.stat().st_size for file in files),
         )

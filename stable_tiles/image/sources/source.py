@@ -91,6 +91,8 @@ class Description:
         Whether the pixels are object numbers.
     metadata : dict
         What else is known (format, objective), as JSON; no paths, no persons.
+    original : dict
+        All that the file says of itself, as JSON; persons may be named in it.
     nifti : NiftiHeader or None
         The header of a NIfTI source.
     files : tuple of Path
@@ -106,6 +108,7 @@ class Description:
     is_rgb: bool = False
     is_labels: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+    original: dict[str, Any] = field(default_factory=dict)
     nifti: NiftiHeader | None = None
     files: tuple[Path, ...] = ()
     bytes_in: int = 0

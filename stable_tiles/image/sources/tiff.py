@@ -16,6 +16,7 @@ import tifffile
 
 from stable_tiles.errors import InputError, NotAnImage, first_line
 from stable_tiles.image.sources.calibration import calibration_of
+from stable_tiles.image.sources.original import original_metadata
 from stable_tiles.image.sources.segments import Segments
 from stable_tiles.image.sources.source import (
     Description,
@@ -130,6 +131,7 @@ class TiffSource:
             channels=channels_of(c, is_rgb, calibration.channels),
             is_rgb=is_rgb,
             metadata=dict(calibration.metadata),
+            original=original_metadata(series),
             files=files,
             bytes_in=sum(file.stat().st_size for file in files),
         )
