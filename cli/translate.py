@@ -236,4 +236,9 @@ def _text(report: TranslateReport) -> str:
     clipped = (
         f"\n{report.clipped_fraction:.3%} of values clipped" if report.clipped_fraction else ""
     )
-    return f"{head} {report.output}: {size} {report.dtype}\n{plan}\n{speed}{clipped}"
+    full = (
+        f"\n{report.halved} passes were cut in two for lack of GPU memory: use a smaller --tile"
+        if report.halved
+        else ""
+    )
+    return f"{head} {report.output}: {size} {report.dtype}\n{plan}\n{speed}{clipped}{full}"

@@ -99,6 +99,25 @@ class TileGrid:
         rows = cells_reaching(self.rows, top, bottom)
         return len(rows) * len(cells_reaching(self.columns, left, right))
 
+    def halved(self, tile: Tile) -> tuple[Tile, Tile] | None:
+        """Two tiles that together make what a cropped tile makes, of half the pixels each.
+
+        None where the tile is no longer than the stride, or tiles overlap: there a
+        pixel depends on which tiles there are.
+        """
+        height, width = tile.core.shape
+        axis = 0 if height >= width else 1
+        stride, halo = self.tiling.stride, self.tiling.halo
+        middle = (tile.core.start[axis] + max(height, width) // 2) // stride * stride
+        if self.tiling.blend != "crop" or middle <= tile.core.start[axis]:
+            return None
+        first = _along(axis, tile.read, stop=-(-(middle + halo) // stride) * stride)
+        last = _along(axis, tile.read, start=(middle - halo) // stride * stride)
+        return (
+            Tile(tile.index, _along(axis, tile.core, stop=middle), first),
+            Tile(tile.index, _along(axis, tile.core, start=middle), last),
+        )
+
     @property
     def largest(self) -> tuple[int, int]:
         """Height and width of the largest forward pass, in pixels."""
@@ -129,3 +148,13 @@ class TileGrid:
             Region((y.start, x.start), (y.stop, x.stop)),
             Region((y.read_start, x.read_start), (y.read_stop, x.read_stop)),
         )
+
+
+def _along(axis: int, box: Region, start: int | None = None, stop: int | None = None) -> Region:
+    """The box, which begins or ends along an axis no earlier, or no later, than told."""
+    starts, stops = list(box.start), list(box.stop)
+    if start is not None:
+        starts[axis] = max(starts[axis], start)
+    if stop is not None:
+        stops[axis] = min(stops[axis], stop)
+    return Region(tuple(starts), tuple(stops))

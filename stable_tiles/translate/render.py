@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -105,6 +105,8 @@ class Renderer:
         Where pixels become network units.
     run : Run
         Who does the passes; one after the other by default.
+    when_full : function
+        Called when a pass is cut in two because the device's memory is full.
     """
 
     grid: TileGrid
@@ -114,6 +116,7 @@ class Renderer:
     batch: int = 1
     device: torch.device | Literal["cpu"] = "cpu"
     run: Run = map
+    when_full: Callable[[], None] = lambda: None
 
     def render(self, sheet: Sheet, target: Region, network: Network) -> Canvas:
         """The `target` (y, x) of the plane, from a sheet that holds what its tiles read."""
@@ -166,11 +169,37 @@ class Renderer:
         ]
 
     def _units(self, sheet: Sheet, step: Pass, network: Network) -> Tensor:
-        """What the network makes of a tile where it writes the target."""
+        """What the network makes of a tile where it writes the target.
+
+        Where the device's memory is full: of half the planes and then the
+        other, or of half the tile, which makes the same pixels.
+        """
         read = step.tile.read
         seen = sheet.planes[step.planes][_planes_at(read, sheet.area)]
-        units = network(self.intensity.enter(seen, self.device), read)
-        return units[_planes_at(step.shared, read)]
+        try:
+            units = network(self.intensity.enter(seen, self.device), read)
+            return units[_planes_at(step.shared, read)]
+        except torch.cuda.OutOfMemoryError:
+            halves, axis = self._halves(step, len(seen))
+            if not halves:
+                raise
+        # Only now, without the exception, is what the pass held free again.
+        torch.cuda.empty_cache()
+        self.when_full()
+        return torch.cat([self._units(sheet, half, network) for half in halves], axis)
+
+    def _halves(self, step: Pass, planes: int) -> tuple[list[Pass], int]:
+        """Passes that together make what one makes, and the axis (n, c, y, x) that parts them."""
+        first = step.planes.start
+        if planes > 1:
+            cuts = (first, first + planes // 2, first + planes)
+            return [replace(step, planes=slice(a, b)) for a, b in pairwise(cuts)], 0
+        tiles = self.grid.halved(step.tile)
+        if tiles is None:
+            return [], 0
+        axis = 2 if tiles[0].core.shape[1] == step.tile.core.shape[1] else 3
+        shared = [(tile, tile.core.intersect(step.shared)) for tile in tiles]
+        return [Pass(step.planes, tile, part) for tile, part in shared if part], axis
 
     def _leave(self, units: Tensor, canvas: Canvas, here: tuple[Any, ...]) -> int:
         """Put output and errors where they belong; returns how many values were clipped."""

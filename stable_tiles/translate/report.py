@@ -50,6 +50,8 @@ class TranslateReport:
         Sum of the processes' largest resident memories.
     clipped_fraction : float
         Share of values outside the range of the dtype.
+    halved : int
+        Forward passes that were cut in two because the GPU's memory was full.
     resumed_regions : int
         Regions that an earlier run had written.
     memory_bytes, disk_bytes : int
@@ -82,6 +84,7 @@ class TranslateReport:
     survey_seconds: float = 0.0
     peak_rss_bytes: int = 0
     clipped_fraction: float = 0.0
+    halved: int = 0
     resumed_regions: int = 0
     complete: bool = False
     dry_run: bool = False
@@ -126,6 +129,7 @@ class Tally:
     def __init__(self) -> None:
         self.pixels = 0
         self.forward_seconds = 0.0
+        self.halved = 0
         self._spans: dict[str, list[tuple[float, float]]] = {}
         self._peaks: dict[str, int] = {}
 
@@ -134,6 +138,7 @@ class Tally:
         values = receipt.values
         self.pixels += receipt.region.size
         self.forward_seconds += values["forward_seconds"]
+        self.halved += values["halved"]
         process = values["process"]
         self._spans.setdefault(process, []).append((values["began"], values["ended"]))
         self._peaks[process] = max(self._peaks.get(process, 0), values["peak_rss_bytes"])
@@ -183,6 +188,7 @@ def reported(work: Work, tally: Tally, execution: float) -> TranslateReport:
         planned(work),
         megapixels=tally.pixels / 1e6,
         forward_seconds=tally.forward_seconds,
+        halved=tally.halved,
         scheduler_seconds=max(0.0, execution - tally.busy_seconds / max(1, work.resources.workers)),
         peak_rss_bytes=tally.peak_rss_bytes,
     ).lasting(execution)

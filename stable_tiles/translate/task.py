@@ -82,6 +82,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
                 files += _write(job, tools.errors, region, canvas.errors)
             values = {
                 "clipped": canvas.clipped,
+                "halved": watch.halved,
                 "forward_seconds": watch.seconds / tools.engine.lanes.number,
                 "began": began,
                 "ended": time.time(),
@@ -111,12 +112,18 @@ def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[An
 
 
 class _Watch:
-    """Sums the seconds that one region's tiles spend in the network, over all lanes."""
+    """Sums the seconds that one region's tiles spend in the network, and passes cut in two."""
 
     def __init__(self, tools: Tools) -> None:
         self._tiles = tools.tiles
         self._lock = Lock()
         self.seconds = 0.0
+        self.halved = 0
+
+    def count_halved(self) -> None:
+        """Count a pass that did not fit into the device's memory."""
+        with self._lock:
+            self.halved += 1
 
     def timed(self, network: Network) -> Network:
         """The same network, its time counted."""
@@ -155,6 +162,7 @@ def _rendered(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watc
         batch=max(1, job.forward.batch_pixels // job.cut.largest_tile(region)),
         device=tiles.device,
         run=partial(tools.engine.lanes.map, rank=next(tools.engine.stages.ranks)),
+        when_full=watch.count_halved,
     )
     if first is None or _is_one_tile(first, job.cut.grid, target):
         network = tiles.translate_with_errors if errors else tiles.translate

@@ -62,7 +62,9 @@ def test_one_broken_image_does_not_stop_the_others(
 ) -> None:
     chunk = next(path for path in (images[1][0] / "0" / "c").rglob("*") if path.is_file())
     chunk.write_bytes(b"broken")
-    with pytest.raises(WorkFailed, match=r"1 of 3 images are unfinished: 1.zarr: the region at t=0"):
+    with pytest.raises(
+        WorkFailed, match=r"1 of 3 images are unfinished: 1.zarr: the region at t=0"
+    ):
         translate_all(images, options(run))
     assert open_image(images[0][1]).shape == (1, 1, 1, *SIZES[0])
     assert open_image(images[2][1]).shape == (1, 1, 1, *SIZES[2])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.blend import Blend
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.pixels import Intensity
-from stable_tiles.translate.render import Renderer, Sheet
+from stable_tiles.translate.render import Network, Renderer, Sheet
 
 SAME = Normalizer((0.0,), (1.0,))
 BLENDS: list[Blend] = ["crop", "linear", "hann", "gaussian"]
@@ -113,3 +115,45 @@ def test_a_pixel_that_is_no_number_spreads_no_further_than_the_reach() -> None:
     rows, columns = np.nonzero(np.isnan(pixels))
     assert rows.size
     assert np.abs(np.stack([rows, columns]) - 60).max() <= 5
+
+
+def full_above(pixels: int, seen: list[int]) -> Network:
+    """`pooled` on a device whose memory is full with more pixels."""
+
+    def network(planes: Tensor, area: Region) -> Tensor:
+        count = len(planes) * planes.shape[2] * planes.shape[3]
+        if count > pixels:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        seen.append(count)
+        return pooled(planes, area)
+
+    return network
+
+
+@given(st.integers(20, 150), st.integers(20, 150), st.integers(1, 4), st.integers(900, 6000))
+@settings(deadline=None, max_examples=25)
+def test_a_full_device_gets_fewer_planes_then_smaller_tiles_and_makes_the_same_pixels(
+    height: int, width: int, batch: int, pixels: int
+) -> None:
+    planes = np.random.default_rng(height).random((3, 1, height, width), np.float32)
+    whole, counted, seen = Region.whole((height, width)), [], list[int]()
+    made = replace(
+        renderer(Tiling(64, 6, 2, "crop"), (height, width), "float32"),
+        batch=batch,
+        when_full=lambda: counted.append(1),
+    )
+    expected = made.render(Sheet(planes, whole), whole, pooled).pixels
+    assert not counted
+    cut = made.render(Sheet(planes, whole), whole, full_above(pixels, seen)).pixels
+    assert np.array_equal(cut, expected)
+    assert max(seen) <= pixels
+    largest = min(batch, 3) * made.grid.largest[0] * made.grid.largest[1]
+    assert bool(counted) == (largest > pixels)
+
+
+@pytest.mark.parametrize("blend", ["hann", "crop"])
+def test_what_never_fits_says_so(blend: Blend) -> None:
+    planes = np.zeros((1, 1, 64, 64), np.float32)
+    made, whole = renderer(Tiling(48, 8, 4, blend), (64, 64), "float32"), Region.whole((64, 64))
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        made.render(Sheet(planes, whole), whole, full_above(10, []))
