@@ -39,9 +39,9 @@ def demo(
     verbose: bool,
     debug: bool,
 ) -> None:
-    """Simulate calcium imaging, convert it, train, translate, and show the result.
+    """Simulate calcium imaging, convert it, train, translate, evaluate, report.
 
-    Takes minutes on two cores. The picture is OUT/demo.png.
+    Takes minutes on two cores. The picture is OUT/demo.png, the page OUT/report/report.html.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         from stable_tiles.demo import DemoOptions
@@ -59,5 +59,6 @@ def _text(report: DemoReport) -> str:
     return (
         f"correlation with the truth: {report.correlation:.3f} "
         f"(the input itself: {report.identity:.3f})\n"
-        f"picture: {report.picture}\n{times}"
+        f"nuclei found against true ones: F1 {report.f1:.3f}\n"
+        f"picture: {report.picture}\nreport: {report.report}\n{times}"
     )

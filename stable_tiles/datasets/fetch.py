@@ -97,7 +97,7 @@ def fetch(data: DataSet, folder: Path, progress: Progress = silent) -> FetchRepo
         if not wanted and _present(folder):
             return _report(data, folder, {})
         raise WorkFailed(
-            f"cannot download {data.name}: {first_line(error)[:200]}. {by_hand(data, folder)}"
+            f"cannot download {data.name}: {_reason(error)}. {by_hand(data, folder)}"
         ) from error
     return _report(data, folder, known)
 
@@ -106,6 +106,14 @@ def by_hand(data: DataSet, folder: Path) -> str:
     """How to do without a network."""
     names = ", ".join(file.name for file in data.files) or "its files"
     return f"By hand: download {names} from {data.page} into {folder}, and run this again"
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong; requests' accounts of a missing network are long."""
+    kind = type(error).__name__
+    if "Connection" in kind or "Timeout" in kind:
+        return "no connection to its server"
+    return first_line(error)
 
 
 class _Bar:

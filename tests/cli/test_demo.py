@@ -21,7 +21,8 @@ def test_the_demo_goes_from_tiff_to_a_picture(tmp_path: Path) -> None:
     assert report["steps"] == 40
     assert -1 < report["correlation"] < 1
     assert report["identity"] > 0.2
-    assert set(report["seconds"]) == {"simulate", "convert", "train", "translate"}
+    assert "</html>" in (tmp_path / report["report"]).read_text()
+    assert set(report["seconds"]) == {"simulate", "convert", "train", "translate", "evaluate"}
     picture = imagecodecs.png_decode((tmp_path / report["picture"]).read_bytes())
     assert picture.shape[0] > 300
     assert picture.std() > 10
