@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stable_tiles.errors import InputError, MissingExtra, NotAnImage, StoreNotFound, first_line
 from stable_tiles.image.sources.assemble import StackSource
+from stable_tiles.image.sources.bio import PLUGINS, BioSource
 from stable_tiles.image.sources.nifti import NiftiSource, is_nifti, peek
 from stable_tiles.image.sources.omezarr import StoreSource, zipped_store
 from stable_tiles.image.sources.picture import JPEG_SIGNATURE, PNG_SIGNATURE, PictureSource
@@ -79,8 +80,9 @@ def _open_file(path: Path, options: SourceOptions) -> Source:
         return PictureSource(path)
     if is_nifti(peek(path, 348)):
         return NiftiSource(path, options)
-    if path.suffix.lower() in SUFFIXES:
-        return SlideSource(path)
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES or suffix in PLUGINS:
+        return SlideSource(path) if suffix in SUFFIXES else BioSource(path, options)
     if head.startswith(_ZIP_SIGNATURE):
         return StoreSource(zipped_store(path), archive=path)
     raise NotAnImage(
