@@ -19,6 +19,7 @@ from stable_tiles.rivals import (
     SantaNetworkSettings,
 )
 from stable_tiles.settings import NetworkSettings, Normalization
+from stable_tiles.support import SupportNetworkSettings
 
 FORMAT_VERSION = 1
 """Version of a model's files; readers refuse newer ones."""
@@ -82,7 +83,8 @@ Described = Annotated[
     | Annotated[DeepUnetSettings, Tag("deep_unet")]
     | Annotated[MunitNetworkSettings, Tag("munit")]
     | Annotated[SantaNetworkSettings, Tag("santa")]
-    | Annotated[CutNetworkSettings, Tag("cut")],
+    | Annotated[CutNetworkSettings, Tag("cut")]
+    | Annotated[SupportNetworkSettings, Tag("support")],
     Discriminator(_architecture),
 ]
 """An architecture, by the key of that name."""

@@ -22,6 +22,11 @@ class Architecture(Section, ABC):
     """What the networks of a model are made of; a model's document holds it."""
 
     @property
+    def frames_read(self) -> int:
+        """Frames of a movie that one translated frame is made from: 1, or an odd number."""
+        return 1
+
+    @property
     @abstractmethod
     def stride(self) -> int:
         """Tiles, and patches that training takes, are made of blocks of so many pixels a side."""

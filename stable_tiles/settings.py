@@ -29,8 +29,9 @@ from stable_tiles.rivals import (
     UtomSettings,
 )
 from stable_tiles.sections import Architecture, Beta, Section, Weight, Widths
+from stable_tiles.support import SupportSettings
 
-MethodName = Literal["stable", "cyclegan", "utom", "munit", "santa", "cut"]
+MethodName = Literal["stable", "cyclegan", "utom", "munit", "santa", "cut", "support"]
 
 RIVALS = ("cyclegan", "utom", "munit", "santa", "cut")
 """Methods that STABLE is compared with, each with a section of its own name."""
@@ -190,11 +191,17 @@ class Settings(Section):
     munit: MunitSettings = MunitSettings()
     santa: SantaSettings = SantaSettings()
     cut: CutSettings = CutSettings()
+    support: SupportSettings = SupportSettings()
 
     @property
     def rival(self) -> RivalSettings | None:
-        """The section of the method's own name; None for STABLE."""
-        return None if self.method == "stable" else getattr(self, self.method)
+        """The section of the method's own name; None for STABLE and for the denoiser."""
+        return getattr(self, self.method) if self.method in RIVALS else None
+
+    @property
+    def one_domain(self) -> bool:
+        """Whether the method learns from images of one domain alone, as the denoiser does."""
+        return self.method == "support"
 
     @property
     def architecture(self) -> Architecture:
@@ -208,7 +215,7 @@ class Settings(Section):
     @property
     def unused(self) -> set[str]:
         """Sections of other methods that nobody has written: a complete config leaves them out."""
-        return set(RIVALS) - {self.method} - self.model_fields_set
+        return {*RIVALS, "support"} - {self.method} - self.model_fields_set
 
     @model_validator(mode="after")
     def _batch_in_equal_parts(self) -> Settings:
@@ -223,7 +230,9 @@ class Settings(Section):
     def _patch_fits_network(self) -> Settings:
         patch, stride = self.data.patch, self.architecture.stride
         why = (
-            f"{len(self.network.widths)} widths" if self.rival is None else f"method {self.method}"
+            f"{len(self.network.widths)} widths"
+            if self.method == "stable"
+            else f"method {self.method}"
         )
         if patch % stride:
             raise ValueError(f"data.patch {patch} must be a multiple of {stride} for {why}")

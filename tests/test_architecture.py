@@ -23,6 +23,7 @@ LAYERS = (
         "progress",
         "sections",
         "rivals",
+        "support",
         "settings",
         "intensity",
         "provenance",
@@ -43,6 +44,7 @@ LAYERS = (
         "check",
         "doctor",
         "info",
+        "view",
     },
     {"demo", "benchmark"},
 )
@@ -55,6 +57,7 @@ FORBIDDEN = {
     "axes": {"torch", "zarr", "dask"},
     "sections": {"torch", "zarr", "dask"},
     "rivals": {"torch", "zarr", "dask"},
+    "support": {"torch", "zarr", "dask"},
     "settings": {"torch", "zarr", "dask"},
     "intensity": {"torch", "zarr", "dask"},
 }

@@ -10,16 +10,18 @@ from stable_tiles.methods.method import Method, Share, alone
 from stable_tiles.methods.munit import Munit
 from stable_tiles.methods.santa import Santa
 from stable_tiles.methods.stable import Stable
+from stable_tiles.methods.support import Support
 from stable_tiles.methods.utom import Utom
 from stable_tiles.settings import MethodName, Settings
 
-METHODS: dict[MethodName, type[Stable | Cyclegan | Utom | Munit | Santa | Cut]] = {
+METHODS: dict[MethodName, type[Stable | Cyclegan | Utom | Munit | Santa | Cut | Support]] = {
     "stable": Stable,
     "cyclegan": Cyclegan,
     "utom": Utom,
     "munit": Munit,
     "santa": Santa,
     "cut": Cut,
+    "support": Support,
 }
 """All methods by the names that settings know."""
 

@@ -8,6 +8,7 @@ from stable_tiles.networks.munit import MunitNetwork
 from stable_tiles.networks.network import Network
 from stable_tiles.networks.resnet import ResnetNetwork
 from stable_tiles.networks.santa import SantaNetwork
+from stable_tiles.networks.support import SupportNetwork
 from stable_tiles.networks.translator import Translator
 from stable_tiles.rivals import (
     CutNetworkSettings,
@@ -18,6 +19,7 @@ from stable_tiles.rivals import (
 )
 from stable_tiles.sections import Architecture
 from stable_tiles.settings import NetworkSettings
+from stable_tiles.support import SupportNetworkSettings
 
 
 def build(settings: Architecture, channels_a: int, channels_b: int) -> Network:
@@ -35,17 +37,22 @@ def build(settings: Architecture, channels_a: int, channels_b: int) -> Network:
     SettingsError
         If widths or channels do not fit the architecture.
     """
+    network: Network
     match settings:
         case NetworkSettings():
-            return Translator(channels_a, channels_b, settings)
+            network = Translator(channels_a, channels_b, settings)
         case ResnetSettings():
-            return ResnetNetwork(channels_a, channels_b, settings)
+            network = ResnetNetwork(channels_a, channels_b, settings)
         case DeepUnetSettings():
-            return DeepUnetNetwork(channels_a, channels_b, settings)
+            network = DeepUnetNetwork(channels_a, channels_b, settings)
         case MunitNetworkSettings():
-            return MunitNetwork(channels_a, channels_b, settings)
+            network = MunitNetwork(channels_a, channels_b, settings)
         case SantaNetworkSettings():
-            return SantaNetwork(channels_a, channels_b, settings)
+            network = SantaNetwork(channels_a, channels_b, settings)
         case CutNetworkSettings():
-            return CutNetwork(channels_a, channels_b, settings)
-    raise TypeError(f"no network is known for {type(settings).__name__}")
+            network = CutNetwork(channels_a, channels_b, settings)
+        case SupportNetworkSettings():
+            network = SupportNetwork(channels_a, channels_b, settings)
+        case _:
+            raise TypeError(f"no network is known for {type(settings).__name__}")
+    return network

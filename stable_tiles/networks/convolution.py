@@ -23,7 +23,12 @@ EPSILON = 1e-8
 
 
 def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], stride: int = 1
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    padding: tuple[int, int],
+    stride: int = 1,
+    dilation: int = 1,
 ) -> Tensor:
     """Convolve; on CPUs with equal bits whatever the image's size.
 
@@ -36,6 +41,8 @@ def convolve(
         Rows and columns of zeros on every side.
     stride : int
         Pixels between results.
+    dilation : int
+        Pixels between taps.
 
     Returns
     -------
@@ -43,13 +50,14 @@ def convolve(
     """
     known = torch._C._has_mkldnn and x.dtype in {torch.float32, torch.bfloat16}
     if x.device.type != "cpu" or not known:
-        return functional.conv2d(x, weight, bias, stride, padding)
+        return functional.conv2d(x, weight, bias, stride, padding, dilation)
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
+    steps, taps = (stride, stride), (dilation, dilation)
     return torch.mkldnn_convolution(
-        channels_last(x), channels_last(weight), bias, padding, (stride, stride), (1, 1), 1
+        channels_last(x), channels_last(weight), bias, padding, steps, taps, 1
     )
 
 
