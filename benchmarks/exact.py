@@ -11,14 +11,13 @@ and two worker processes wrote the same files.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from scenes import eight_bits, save_random
+from scenes import array_digest, eight_bits, save_random
 
 from stable_tiles.axes import Axes
 from stable_tiles.image.layout import plan_layout
@@ -55,15 +54,6 @@ def make_store(path: Path, size: int) -> None:
     writer.seal(path, {"kind": "source"})
 
 
-def digest(store: Path) -> str:
-    """One digest over all array files of a store."""
-    total = hashlib.sha256()
-    for file in sorted(store.glob("[0-9]*/**/*")):
-        if file.is_file():
-            total.update(str(file.relative_to(store)).encode() + file.read_bytes())
-    return total.hexdigest()
-
-
 def main() -> None:
     """Translate, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,7 +76,7 @@ def main() -> None:
                 hardware=Hardware(gpus=0, workers=workers),
             )
             report = translate(folder / "a.zarr", folder / f"{workers}.zarr", options)
-            digests.append(digest(folder / f"{workers}.zarr"))
+            digests.append(array_digest(folder / f"{workers}.zarr"))
         result = {
             "size": asked.size,
             "widths": widths,

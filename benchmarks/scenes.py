@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,12 @@ def make_store(path: Path, size: int) -> None:
         pixels = smooth * 200 + 20 + rng.normal(0, 3, smooth.shape).astype(np.float32)
         writer.write(region, pixels.clip(0, 255).astype(np.uint8)[None, :, None])
     writer.seal(path, {"kind": "source"})
+
+
+def array_digest(store: Path) -> str:
+    """One digest over all array files of a store."""
+    total = hashlib.sha256()
+    for file in sorted(store.glob("[0-9]*/**/*")):
+        if file.is_file():
+            total.update(str(file.relative_to(store)).encode() + file.read_bytes())
+    return total.hexdigest()
