@@ -79,7 +79,8 @@ def _trial(folder: Path, victim: str, chance: random.Random, lasts: float) -> di
 
 def _start(folder: Path, target: str, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from stable_tiles_cli.main import main; main()",
-               "translate", "a.zarr", target, "--model", "run", "--gpus", "0", "--workers", "2", "--tile", "256",
+               "translate", "a.zarr", target, "--model", "run", "--gpus", "0",
+               "--workers", "2", "--tile", "256",
                "--chunk", "128", "--shard", "256", "--json", "--quiet", *more]  # fmt: skip
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
