@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("config")
 @click.option("--source", "sources", multiple=True, required=True, help="Store of domain A.")
-@click.option("--target", "targets", multiple=True, required=True, help="Store of domain B.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Store of domain B; method support, the denoiser, needs none.",
+)
 @click.option("--out", required=True, help="Folder of the run.")
 @click.option(
     "--method",
-    help="Method instead of the config's: stable, cyclegan, utom, munit, santa or cut.",
+    help="Method instead of the config's: stable, cyclegan, utom, munit, santa, cut or support.",
 )
 @click.option(
     "--set",
@@ -99,9 +104,10 @@ def train(
     """Train a model that translates images of domain A (source) into domain B (target).
 
     CONFIG is a YAML file or the name of a shipped config: calcium,
-    calcium_robust, dapi, he, mri, penicillium, planaria, smoke.  Patches are
-    streamed from the stores, each given as a path or URL; repeat --source and
-    --target for more.
+    calcium_robust, dapi, he, mri, penicillium, planaria, smoke, support.
+    Patches are streamed from the stores, each given as a path or URL; repeat
+    --source and --target for more.  support denoises movies and learns from
+    their noisy frames alone: it takes --source only.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         from stable_tiles.errors import InputError

@@ -35,7 +35,8 @@ class Method(Protocol):
         Parameters
         ----------
         a, b : Tensor, (n, c, h, w), float32
-            Patches of the two domains in network units, on the method's device.
+            Patches of the two domains in network units, on the method's device; the
+            denoiser's are (n, t, c, h, w), the same in `a` and `b`.
         step : int
             Number of this step, from 0.
 

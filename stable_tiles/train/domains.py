@@ -18,8 +18,9 @@ from stable_tiles.region import Region
 from stable_tiles.settings import Settings
 from stable_tiles.train.faults import Fault
 from stable_tiles.train.leaks import refuse_shared
-from stable_tiles.train.patches import Patches
+from stable_tiles.train.patches import Patches, distinct
 from stable_tiles.train.scale import choose_sampling, pixel_size_um
+from stable_tiles.train.sources import Portion
 from stable_tiles.train.split import Split, SplitKind, halves
 
 Stores = Sequence[str | Path]
@@ -35,7 +36,8 @@ class Data:
     Parameters
     ----------
     a, b : Patches
-        Of the source and of the target domain.
+        Of the source and of the target domain; the same where a method learns
+        from one domain alone.
     held_out : pair of Patches or None
         Of held-out images of A and B.
     split : Split
@@ -51,20 +53,25 @@ class Data:
     left_out: tuple[Fault, ...] = ()
 
     @property
+    def read(self) -> tuple[Patches, ...]:
+        """The patches that are read: of both domains, or of the one there is."""
+        return distinct((self.a, self.b))
+
+    @property
     def digests(self) -> dict[str, str]:
         """What tells other inputs apart, by the name that a user gave them with."""
-        return {
-            "--split": digest_of(self.split.to_json()),
-            "--source": ",".join(image.digest() for image in self.a.images),
-            "--target": ",".join(image.digest() for image in self.b.images),
+        stores = {
+            option: ",".join(image.digest() for image in patches.images)
+            for option, patches in zip(("--source", "--target"), self.read, strict=False)
         }
+        return {"--split": digest_of(self.split.to_json()), **stores}
 
     @property
     def provenance(self) -> dict[str, Any]:
         """Names (without folders) and digests of all stores, and how they were split."""
         stores = {
             side: [{"name": image.name, "digest": image.digest()} for image in patches.images]
-            for side, patches in (("sources", self.a), ("targets", self.b))
+            for side, patches in zip(("sources", "targets"), self.read, strict=False)
         }
         return {**stores, "split": self.split.to_json()}
 
@@ -109,6 +116,8 @@ def open_data(
         If a store is missing, is none, is on two sides that must not share
         one, or does not fit the settings.
     """
+    if settings.one_domain:
+        return _open_alone(settings, (training, held_out), split=split, skip_bad=skip_bad)
     if not training[0] or not training[1]:
         raise InputError("training needs at least one --source and one --target store")
     if bool(held_out[0]) != bool(held_out[1]):
@@ -131,6 +140,36 @@ def open_data(
         faults += judge.left_out
     parts = Split(opened.kind, a.parts, b.parts, tests[0].parts, tests[1].parts)
     return Data(a, b, tests, parts, faults)
+
+
+def _open_alone(
+    settings: Settings,
+    stores: tuple[tuple[Stores, Stores], tuple[Stores, Stores]],
+    *,
+    split: bool,
+    skip_bad: bool,
+) -> Data:
+    """The stores of a method that learns from one domain: its own target."""
+    (sources, targets), (judges, others) = stores
+    if targets or others or split:
+        raise InputError(
+            f"method {settings.method} learns from recordings alone: leave out --target, "
+            "--val-target and --split"
+        )
+    if not sources:
+        raise InputError("training needs at least one --source store")
+    opened, judged = _open((sources, ()), skip_bad), _open((judges, ()), skip_bad)
+    advice = "validate with recordings that are not trained on"
+    refuse_shared(opened.images[0], judged.images[0], advice)
+    faults = opened.faults + judged.faults
+    a = _one(settings, opened, SOURCE, skip_bad)
+    faults += a.left_out
+    if not judges:
+        return Data(a, a, None, Split(opened.kind, a.parts, ()), faults)
+    test = _one(settings, judged, HELD_OUT_SOURCE, skip_bad)
+    _check_same_channels(a, test)
+    parts = Split(opened.kind, a.parts, (), test.parts)
+    return Data(a, a, (test, test), parts, faults + test.left_out)
 
 
 def describe(patches: Patches, settings: Settings) -> Domain:
@@ -182,12 +221,31 @@ def _patches(
 ) -> tuple[Patches, Patches]:
     seed, channels = settings.training.seed, (settings.data.channels, None)
     a, b = (
-        Patches(images, settings.data, (seed, stream), chosen, windows=windows, skip_bad=skip_bad)
+        Patches(
+            images,
+            settings.data,
+            (seed, stream),
+            portions=[Portion(chosen, window) for window in windows or (None,) * len(images)],
+            skip_bad=skip_bad,
+        )
         for images, stream, chosen, windows in zip(
             opened.images, streams, channels, opened.windows, strict=True
         )
     )
     return a, b
+
+
+def _one(settings: Settings, opened: _Opened, stream: int, skip_bad: bool) -> Patches:
+    """Patches of the one domain there is, of as many frames as the method reads."""
+    images, frames = opened.images[0], settings.architecture.frames_read
+    portion = Portion(settings.data.channels, None, frames)
+    return Patches(
+        images,
+        settings.data,
+        (settings.training.seed, stream),
+        portions=[portion] * len(images),
+        skip_bad=skip_bad,
+    )
 
 
 def _split(settings: Settings, opened: _Opened) -> _Opened:

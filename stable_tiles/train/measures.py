@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stable_tiles.train.preview import Translates
+from stable_tiles.train.preview import Translates, middle
 
 
 @torch.no_grad()
@@ -17,7 +17,7 @@ def measure(network: Translates, patches: tuple[Tensor, Tensor]) -> dict[str, di
     network : Translates
         In evaluation mode.
     patches : pair of tensors, float32 (n, c, y, x)
-        Patches of A and of B in network units.
+        Patches of A and of B in network units; of movies, (n, t, c, y, x), the middle counts.
 
     Returns
     -------
@@ -37,6 +37,7 @@ def measure(network: Translates, patches: tuple[Tensor, Tensor]) -> dict[str, di
 
 
 def _compare(x: Tensor, translated: Tensor, target: Tensor) -> dict[str, float]:
+    x, target = middle(x), middle(target)
     seen, _ = _standardized(x)
     made, contrast = _standardized(translated)
     wanted, wanted_spread = _standardized(target)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from stable_tiles.errors import InputError, WorkFailed
 from stable_tiles.image.store import Image
-from stable_tiles.region import Region
 from stable_tiles.settings import DataSettings
 from stable_tiles.train.cache import BlockCache
 from stable_tiles.train.faults import BadPixels, Fault, FaultList
@@ -42,9 +41,9 @@ class Patches:
         The run's seed and the number of the domain's random stream.
     channels : sequence of int, optional
         Channels to use, in this order; all by default.
-    windows : sequence of Region or None, optional
-        For each image what of its planes is used, over (y, x), in pixels of
-        level 0; all by default.
+    portions : sequence of Portion, optional
+        What of each image is used, and how many frames a patch holds, as many
+        in all; planes of `channels`, whole, by default.
     skip_bad : bool
         Leave out images that cannot be used and blocks that cannot be read,
         and take other patches, the same ones in every run.
@@ -70,7 +69,7 @@ class Patches:
         stream: tuple[int, int],
         channels: Sequence[int] | None = None,
         *,
-        windows: Sequence[Region | None] | None = None,
+        portions: Sequence[Portion] | None = None,
         skip_bad: bool = False,
     ) -> None:
         self.side = data.patch
@@ -78,11 +77,12 @@ class Patches:
         self.skip_bad = skip_bad
         self.faults = FaultList()
         chosen = None if channels is None else tuple(channels)
-        portions = [Portion(chosen, window) for window in windows or (None,) * len(images)]
-        self._sources, self.left_out = _usable(images, data, portions, skip_bad)
+        used = portions or [Portion(chosen)] * len(images)
+        self._sources, self.left_out = _usable(images, data, used, skip_bad)
         self.images = tuple(source.image for source in self._sources)
         self.named_channels = self._sources[0].channels
         self.channels = len(self.named_channels)
+        self.frames = self._sources[0].frames
         self.normalizers = tuple(source.normalizer for source in self._sources)
         fields = tuple(source.field for source in self._sources)
         capacity = data.cache_bytes // 2
@@ -102,7 +102,7 @@ class Patches:
 
         Returns
         -------
-        ndarray of float32, shape (n, c, y, x)
+        ndarray of float32, shape (n, c, y, x), or (n, t, c, y, x) of several frames
             In network units.
 
         Raises
@@ -114,16 +114,22 @@ class Patches:
             If nearly all blocks are bad, where they are skipped.
         """
         count = self.batch_size // parts
-        planes = np.empty((count, self.channels, self.side, self.side), np.float32)
+        planes = np.empty((count, *self._shape), np.float32)
         for i in range(count):
             self._fill(planes[i], step * self.batch_size + part * count + i)
         return planes
 
     def patch(self, index: int) -> Planes:
-        """The patch number `index` as float32 (c, y, x), in network units."""
-        planes = np.empty((self.channels, self.side, self.side), np.float32)
+        """The patch number `index` as float32, in network units: (c, y, x), or (t, c, y, x)."""
+        planes = np.empty(self._shape, np.float32)
         self._fill(planes, index)
         return planes
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Shape of a patch."""
+        plane = (self.channels, self.side, self.side)
+        return plane if self.frames == 1 else (self.frames, *plane)
 
     def place(self, index: int) -> Part:
         """Where the patch number `index` comes from: all pixels of level 0 that it is made of."""
@@ -137,13 +143,14 @@ class Patches:
         (top, left), (height, width) = cut.block.start, cut.shape
         y, x = cut.origin[0] - top, cut.origin[1] - left
         # Copied out of the large block first: turning then moves memory that is near.
-        pixels = _copied(block[:, y : y + height, x : x + width])
+        pixels = _copied(block[..., y : y + height, x : x + width])
         if source.sampling.extent == (self.side, self.side):
             # Turned before they are made floats: fewer bytes move.
             source.normalizer.normalize(orient(pixels, cut.orientation), out=planes)
             return
-        units = resample(source.normalizer.normalize(pixels), source.sampling.extent, self.side)
-        planes[...] = orient(units, cut.orientation)
+        units = source.normalizer.normalize(pixels).reshape(-1, height, width)
+        resampled = resample(units, source.sampling.extent, self.side).reshape(self._shape)
+        planes[...] = orient(resampled, cut.orientation)
 
     def _usable_cut(self, index: int) -> tuple[Cut, npt.NDArray[Any]]:
         """The cut of a patch, and its block's pixels; another one where blocks are bad."""
@@ -175,15 +182,20 @@ class Patches:
         ]
         first = [source.first for source in self._sources]
         return lambda image, plane, y, x: masks[image].at(
-            plane, y + first[image][0], x + first[image][1]
+            plane + self._sources[image].middle, y + first[image][0], x + first[image][1]
         )
+
+
+def distinct(data: tuple[Patches, Patches]) -> tuple[Patches, ...]:
+    """Both domains, or the one where they are the same."""
+    return data[:1] if data[0] is data[1] else data
 
 
 def _copied(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A copy whose rows lie no power of two apart, which few lines of a CPU's cache could hold."""
-    channels, height, width = pixels.shape
+    *others, height, width = pixels.shape
     apart = width + -width % 64 + 24
-    copied = np.empty((channels, height, apart), pixels.dtype)[..., :width]
+    copied = np.empty((*others, height, apart), pixels.dtype)[..., :width]
     copied[...] = pixels
     return copied
 

@@ -70,13 +70,18 @@ def write_preview(
     return sheet.shape[0], sheet.shape[1]
 
 
+def middle(patches: torch.Tensor) -> torch.Tensor:
+    """The planes (n, c, y, x) that patches stand for: of movies (n, t, c, y, x) the middle ones."""
+    return patches if patches.dim() == 4 else patches[:, patches.shape[1] // 2]
+
+
 def _rows(
     network: Translates, a: torch.Tensor, b: torch.Tensor
 ) -> list[list[tuple[torch.Tensor, str]]]:
     """What is shown of either direction, each with the domain whose colours it has."""
     to_b = network.translate(a, "a2b")
     if "b2a" not in network.directions:
-        return [[(a, "a"), (to_b, "b"), (b, "b")]]
+        return [[(middle(a), "a"), (to_b, "b"), (middle(b), "b")]]
     to_a = network.translate(b, "b2a")
     return [
         [(a, "a"), (to_b, "b"), (network.translate(to_b, "b2a"), "a"), (b, "b")],

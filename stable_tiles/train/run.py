@@ -39,7 +39,8 @@ def train(
     settings : Settings
         See `load_settings`.
     sources, targets : sequence of paths
-        OME-Zarr stores of the domains A and B; nothing needs to be paired.
+        OME-Zarr stores of the domains A and B; nothing needs to be paired.  The
+        denoiser (method ``support``) learns from sources alone: no targets.
     out : path
         The run's folder: ``config.yaml``, ``model.safetensors`` and
         ``model.json`` (from the first checkpoint on), ``checkpoints/``,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from stable_tiles.train.faults import Fault
+from stable_tiles.train.patches import distinct
 from stable_tiles.train.training import Training
 
 DOMAINS = ("a", "b")
@@ -22,7 +23,7 @@ def start_skipping(training: Training, left_out: Iterable[Fault], first: int) ->
     known: dict[str, list[Fault]] = {name: [] for name in (*DOMAINS, "store")}
     for line in _lines(training):
         known[line["domain"]].append(Fault.from_json(line))
-    for name, patches in zip(DOMAINS, training.data, strict=True):
+    for name, patches in zip(DOMAINS, distinct(training.data), strict=False):
         patches.faults.forget(known[name])
     for fault in left_out:
         if fault not in known["store"]:
@@ -32,7 +33,7 @@ def start_skipping(training: Training, left_out: Iterable[Fault], first: int) ->
 def log_skipped(training: Training, step: int) -> None:
     """Log the bad blocks that the patches of the steps up to `step` met first."""
     made = step * training.settings.data.batch
-    for name, patches in zip(DOMAINS, training.data, strict=True):
+    for name, patches in zip(DOMAINS, distinct(training.data), strict=False):
         found = patches.faults.due(made)
         if patches.skip_bad:
             # every process meets faults of its own patches; one may meet another's again

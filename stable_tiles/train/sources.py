@@ -33,10 +33,13 @@ class Portion:
         Channels; all by default.
     window : Region, optional
         Over (y, x), in pixels of level 0; all of it by default.
+    frames : int
+        Frames of a movie that a patch holds, one behind the other.
     """
 
     channels: tuple[int, ...] | None = None
     window: Region | None = None
+    frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class PatchSource:
     normalizer : Normalizer
         From their pixel values to network units.
     reader : BlockReader
+    frames : int
+        Frames of a patch; planes of the field are those of the first.
     """
 
     image: Image
@@ -70,16 +75,35 @@ class PatchSource:
     channels: tuple[Channel, ...]
     normalizer: Normalizer
     reader: BlockReader
+    frames: int = 1
 
     @property
     def largest_block(self) -> int:
         """Bytes of the largest block."""
-        return self.field.largest_block * len(self.channels) * self.image.dtype.itemsize
+        values = self.field.largest_block * len(self.channels) * self.frames
+        return values * self.image.dtype.itemsize
+
+    @property
+    def middle(self) -> int:
+        """Planes from the first frame of a patch to the one in its middle."""
+        return self.frames // 2 * self.image.shape[2]
 
     def read(self, block: Block) -> npt.NDArray[Any]:
-        """The pixels of a block, (c, y, x); raises BadPixels where they cannot be used."""
+        """The pixels of a block; raises BadPixels where they cannot be used.
+
+        Returns
+        -------
+        ndarray of the store's dtype, shape (c, y, x), or (t, c, y, x) of several frames
+        """
         window = Region(block.start, block.stop).shifted(self.first)
-        return self.reader.read(divmod(block.plane, self.image.shape[2]), window)
+        t, z = divmod(block.plane, self.image.shape[2])
+        if self.frames == 1:
+            return self.reader.read((t, z), window)
+        shape = (self.frames, len(self.channels), *window.shape)
+        pixels = np.empty(shape, self.image.dtype)
+        for frame in range(self.frames):
+            pixels[frame] = self.reader.read((t + frame, z), window)
+        return pixels
 
     def footprint(self, plane: int, origin: tuple[int, int]) -> Part:
         """All pixels of level 0 that the patch with an origin (y, x) of the field is made of."""
@@ -94,7 +118,8 @@ class PatchSource:
                 strict=True,
             )
         )
-        return Part(self.image.name, y, x, (plane, plane + 1), self.sampling.level)
+        last = plane + (self.frames - 1) * self.image.shape[2]
+        return Part(self.image.name, y, x, (plane, last + 1), self.sampling.level)
 
 
 def prepare(
@@ -122,9 +147,11 @@ def prepare(
     """
     channels, window = portion.channels, portion.window
     named = _select(image, channels)
+    _check_frames(image, portion.frames)
     sampling = choose_sampling(image, data)
     ranges = level_ranges(image, window or whole(image), sampling)
-    field = _field(image, sampling, ranges, halved=window is not None)
+    planes = (image.shape[0] - portion.frames + 1) * image.shape[2]
+    field = _field(image, sampling, ranges, planes=planes, halved=window is not None)
     if data.normalize.kind == "percentile":
         wanted = (0, 100, *(n for n in data.normalize.bounds if n is not None))
         image = with_percentiles(image, wanted, skip_bad=skip_bad)
@@ -139,7 +166,18 @@ def prepare(
         channels=named,
         normalizer=normalizer,
         reader=BlockReader(image, sampling.level, channels),
+        frames=portion.frames,
     )
+
+
+def _check_frames(image: Image, frames: int) -> None:
+    if image.shape[0] < frames:
+        most = (image.shape[0] - 1) // 2 * 2 + 1
+        fewer = f"use --set support.network.frames={most}, or " if most >= 3 else ""
+        raise InputError(
+            f"{image.name} has {image.shape[0]} frames, and a patch has {frames}: "
+            f"{fewer}leave it out"
+        )
 
 
 def _select(image: Image, selected: Sequence[int] | None) -> tuple[Channel, ...]:
@@ -156,7 +194,12 @@ def _select(image: Image, selected: Sequence[int] | None) -> tuple[Channel, ...]
 
 
 def _field(
-    image: Image, sampling: Sampling, ranges: Sequence[tuple[int, int]], *, halved: bool
+    image: Image,
+    sampling: Sampling,
+    ranges: Sequence[tuple[int, int]],
+    *,
+    planes: int,
+    halved: bool,
 ) -> Field:
     height, width = (max(0, stop - first) for first, stop in ranges)
     side = sampling.window
@@ -174,7 +217,7 @@ def _field(
     cell_y, cell_x = (
         chunk * -(-n // chunk) for chunk, n in zip(level.array.chunks[-2:], side, strict=True)
     )
-    return Field(level.shape[0] * level.shape[2], (height, width), side, (cell_y, cell_x))
+    return Field(planes, (height, width), side, (cell_y, cell_x))
 
 
 def _normalizer(image: Image, data: DataSettings, channels: Sequence[int] | None) -> Normalizer:

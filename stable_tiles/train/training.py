@@ -17,7 +17,7 @@ from stable_tiles.train.average import Average
 from stable_tiles.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stable_tiles.train.folder import RunFolder
 from stable_tiles.train.log import LossLog
-from stable_tiles.train.patches import Patches
+from stable_tiles.train.patches import Patches, distinct
 from stable_tiles.train.peers import ALONE, Peers
 from stable_tiles.train.tensorboard import Board
 
@@ -35,7 +35,7 @@ class Training:
     average : Average or None
         Averaged weights, which are then the model; the leading process has them.
     data : pair of Patches
-        Of A and B.
+        Of A and B; the same where a method learns from one domain alone.
     held_out : pair of Patches or None
         To validate with.
     run : RunFolder
@@ -77,8 +77,8 @@ class Training:
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The patches of both domains that this process has in a step, on the CPU."""
         rank, size = self.peers.rank, self.peers.size
-        a, b = (torch.from_numpy(patches.batch(step, rank, size)) for patches in self.data)
-        return a, b
+        made = [torch.from_numpy(p.batch(step, rank, size)) for p in distinct(self.data)]
+        return made[0], made[-1]
 
 
 def save(training: Training, step: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from stable_tiles.networks.network import Network
 from stable_tiles.networks.translator import Translator
 from stable_tiles.train.measures import measure
-from stable_tiles.train.patches import Patches
+from stable_tiles.train.patches import Patches, distinct
 from stable_tiles.train.preview import write_preview
 from stable_tiles.train.training import Training
 
@@ -68,10 +68,11 @@ def _judge(network: Network, a: Tensor, b: Tensor) -> dict[str, float]:
 
 def preview(training: Training, step: int) -> dict[str, dict[str, float]]:
     """Write the preview of a step, always of the same patches; returns their measures."""
-    a, b = (
+    made = [
         torch.from_numpy(np.stack([p.patch(i) for i in range(PREVIEWED)])).to(training.device)
-        for p in training.data
-    )
+        for p in distinct(training.data)
+    ]
+    a, b = made[0], made[-1]
     channels = tuple(patches.named_channels for patches in training.data)
     file = training.run.previews / f"step-{step:08d}.png"
     with _evaluating(training.network) as network:
@@ -86,8 +87,8 @@ def pairs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The first `count` batches of both domains, on the device."""
     for step in range(count):
-        a, b = (torch.from_numpy(patches.batch(step)).to(device) for patches in data)
-        yield a, b
+        made = [torch.from_numpy(patches.batch(step)).to(device) for patches in distinct(data)]
+        yield made[0], made[-1]
 
 
 @contextmanager

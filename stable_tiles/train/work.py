@@ -118,15 +118,15 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
 def _rehearse(settings: Settings, data: Data, method: Method, run: RunFolder) -> TrainReport:
     began = time.perf_counter()
     for i in range(TIMED):
-        data.a.patch(i)
-        data.b.patch(i)
+        for patches in data.read:
+            patches.patch(i)
     seconds = time.perf_counter() - began
-    found = [fault for patches in (data.a, data.b) for fault in patches.faults.due(TIMED)]
+    found = [fault for patches in data.read for fault in patches.faults.due(TIMED)]
     return replace(
         _report(settings, data, method.network, run),
         skipped=len(found) + len(data.left_out),
         seconds=seconds,
-        patches_per_second=2 * TIMED / seconds,
+        patches_per_second=len(data.read) * TIMED / seconds,
         dry_run=True,
     )
 
@@ -139,7 +139,7 @@ def _assemble(
     network = method.network if average is None else average.network
     kept = dump_tree(settings, FREE_TO_CHANGE)
     inputs = {"config": digest_of(kept), **data.digests}
-    patches = 2 * settings.data.batch
+    patches = len(data.read) * settings.data.batch
     log = (
         LossLog(run.log, patches, Board(run.tensorboard)) if peers.leads else LossLog(None, patches)
     )
@@ -163,6 +163,9 @@ def _model_writer(
 ) -> Callable[[int], None]:
     """What writes everything that `translate` needs, after some steps."""
     domains = {"a": describe(data.a, settings), "b": describe(data.b, settings)}
+    if settings.one_domain:
+        # fractions of a photon would be lost in integers
+        domains["b"] = replace(domains["b"], dtype="float32")
     provenance = {
         "versions": versions(),
         "settings": digest_of(dump_tree(settings)),
@@ -202,7 +205,7 @@ def _train(
         skipped=count_skipped(training),
         seconds=seconds,
         steps_per_second=rate,
-        patches_per_second=2 * training.settings.data.batch * rate,
+        patches_per_second=len(data.read) * training.settings.data.batch * rate,
     )
 
 
