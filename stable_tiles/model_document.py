@@ -85,7 +85,11 @@ Described = Annotated[
     | Annotated[SantaNetworkSettings, Tag("santa")]
     | Annotated[CutNetworkSettings, Tag("cut")]
     | Annotated[SupportNetworkSettings, Tag("support")],
-    Discriminator(_architecture),
+    Discriminator(
+        _architecture,
+        custom_error_type="architecture",
+        custom_error_message="no such architecture; a newer stable-tiles may know it",
+    ),
 ]
 """An architecture, by the key of that name."""
 

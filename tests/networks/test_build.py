@@ -118,6 +118,17 @@ def test_the_reach_is_that_of_the_gradient_once_statistics_are_fixed(name: str) 
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_bf16_stays_close_to_float32(name: str) -> None:
+    network, x = small(name), images(1, 1, 40, 48)
+    with torch.no_grad():
+        exact = network.translate(x, "a2b")
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = network.translate(x, "a2b").float()
+    assert not torch.equal(rough, exact)
+    torch.testing.assert_close(rough, exact, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_networks_without_statistics_have_no_limit(name: str) -> None:
     network = build(SMALL[name], 1, 1)
     assert network.reach("a2b") is None
