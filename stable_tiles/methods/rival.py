@@ -106,13 +106,13 @@ class Rival(Adversarial):
         return least_squares(critic(real), 1.0) + least_squares(critic(fake), 0.0)
 
     def learn(
-        self, losses: dict[str, Tensor], generators: tuple[str, ...], halved: float
+        self, losses: dict[str, Tensor], generators: tuple[str, ...], judging: float
     ) -> dict[str, Tensor]:
-        """Add the gradients of the total, and of `halved` times each discriminator's loss."""
+        """Add the gradients of the total, and of `judging` times each discriminator's loss."""
         critics = [name for name in losses if name.startswith("discriminator")]
         self.backward(losses["total"], generators)
         for name in critics:
-            self.backward(halved * losses[name], (name,))
+            self.backward(judging * losses[name], (name,))
         return {name: loss.detach() for name, loss in losses.items()}
 
     def drawn(self, *shape: int) -> Tensor:

@@ -32,16 +32,15 @@ class Utom(TwoWay):
         device: torch.device,
         share: Share = alone,
     ) -> None:
-        self.section_of = settings.utom
+        self.asked = settings.utom
         super().__init__(settings, (channels_a, channels_b), settings.utom, device, share)
-        batch = settings.data.batch
-        a_tenth = math.ceil(settings.training.steps * batch / 10)
-        self.batch = batch
+        self.batch = settings.data.batch
+        a_tenth = math.ceil(settings.training.steps * self.batch / 10)
         self.fades_over = settings.utom.saliency_images or a_tenth
 
     def further(self, images: Images, step: int) -> tuple[str, Tensor, float]:
         """Saliency: what stands out in an image stands out in its translation."""
-        asked = self.section_of
+        asked = self.asked
         masks_a, masks_b = (
             [saliency(x, threshold, objects) for x in pair]
             for pair, threshold, objects in (
