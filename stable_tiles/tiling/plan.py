@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import isqrt
 
+import numpy as np
+import numpy.typing as npt
+
 from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
+from stable_tiles.tiling.frames import Frames
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.tiling.order import morton_order
 
@@ -36,12 +40,15 @@ class Cut:
         Height and width of the source's planes, pixels.
     origin : tuple of int
         Where the output's first pixel (t, z, y, x) lies in the source.
+    frames : Frames or None
+        Of the source, where a frame is made from those around it.
     """
 
     grid: TileGrid
     first: Tiling | None
     plane_shape: tuple[int, int]
     origin: tuple[int, int, int, int]
+    frames: Frames | None = None
 
     def plane(self, region: Region) -> Region:
         """The (y, x) box of an output region (t, z, y, x) in pixels of the source plane."""
@@ -70,7 +77,26 @@ class Cut:
         first = self.first_grid(region)
         box = first.reads(box) if first else box
         planes = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
-        return Region((*planes.start, *box.start), (*planes.stop, *box.stop))
+        (t, z), (last_t, last_z) = planes.start, planes.stop
+        if self.frames:
+            t, last_t = self.frames.reads(t, last_t)
+        return Region((t, z, *box.start), (last_t, last_z, *box.stop))
+
+    def windows(self, region: Region) -> npt.NDArray[np.intp] | None:
+        """The planes that each plane of an output region is made from; None: of its own alone.
+
+        Returns
+        -------
+        array of int, (n, frames), or None
+            Positions among all planes that the region `reads`, t outermost, as the `n` planes are.
+        """
+        if self.frames is None:
+            return None
+        box = Region(region.start[:2], region.stop[:2]).shifted(self.origin[:2])
+        first, depth = self.reads(region).start[0], box.shape[1]
+        times = self.frames.windows(box.start[0], box.stop[0]) - first
+        slices = np.arange(depth)[None, :, None]
+        return (times[:, None] * depth + slices).reshape(-1, times.shape[1])
 
     def tiles(self, region: Region) -> int:
         """Forward passes of single planes through the last pass for an output region."""
@@ -132,6 +158,7 @@ def plan_regions(
     output: Region,
     regions: Sequence[Region],
     shard: tuple[int, int, int, int],
+    frames: Frames | None = None,
 ) -> Plan:
     """The plan that fills a box of the source.
 
@@ -147,6 +174,8 @@ def plan_regions(
         What one task each writes, counted from the output's first pixel.
     shard : tuple of int
         Extent (t, z, y, x) of the output's shards (chunks where unsharded).
+    frames : Frames, optional
+        Of the source, where a frame is made from those around it.
 
     Raises
     ------
@@ -164,7 +193,7 @@ def plan_regions(
     )
     t, z, top, left = output.start
     last, first = tilings
-    cut = Cut(TileGrid.cover(last, y, x), first, plane, (t, z, top, left))
+    cut = Cut(TileGrid.cover(last, y, x), first, plane, (t, z, top, left), frames)
     return Plan(cut, tuple(morton_order(regions, (period[0], period[1]))))
 
 

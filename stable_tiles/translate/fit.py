@@ -42,8 +42,11 @@ def fit_intensity(
             f"{source.dtype}: say how with --normalize image, training or none"
         )
     dtype = storable(target.dtype) if options.dtype == "auto" else options.dtype
-    leaving = target.normalizer if options.range == "physical" else unit_normalizer(dtype)
-    return Intensity(_entering(image, source, normalize, channels), leaving, dtype), normalize
+    entering = _entering(image, source, normalize, channels)
+    # a denoised movie keeps its own values, whatever the movies were that were learnt from
+    physical = entering if model.settings.frames_read > 1 else target.normalizer
+    leaving = physical if options.range == "physical" else unit_normalizer(dtype)
+    return Intensity(entering, leaving, dtype), normalize
 
 
 def _entering(

@@ -14,6 +14,7 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
 from stable_tiles.networks.translator import Translator
+from stable_tiles.tiling.frames import Frames
 from stable_tiles.tiling.plan import Plan, plan_regions
 from stable_tiles.translate.cost import PROCESS_BYTES, worker_bytes
 from stable_tiles.translate.cut import Sizes, choose_tilings, survey_tiling
@@ -133,7 +134,8 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     whole = survey_tiling(model, options, sizes.plane, resources.device)
     first = spec.layout.levels[0]
     t, _, z, y, x = first.shards or first.chunks
-    plan = plan_regions(tilings, sizes.plane, box, spec.layout.regions(), (t, z, y, x))
+    frames = _frames(image, model)
+    plan = plan_regions(tilings, sizes.plane, box, spec.layout.regions(), (t, z, y, x), frames)
     job = Job(
         source=_absolute(str(source)),
         channels=options.select.channels,
@@ -153,6 +155,12 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     if not (options.hardware.scheduler or options.hardware.slurm):
         _refuse_too_large(work)
     return work
+
+
+def _frames(image: Image, model: Model) -> Frames | None:
+    """The movie's frames, where the network makes one from several."""
+    reach = model.settings.frames_read // 2
+    return Frames(image.shape[0], reach) if reach else None
 
 
 def _forward(

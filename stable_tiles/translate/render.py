@@ -23,8 +23,8 @@ from stable_tiles.translate.memory import empty
 from stable_tiles.translate.pixels import Intensity
 
 Network = Callable[[Tensor, Region], Tensor]
-"""From planes (n, c, y, x) in network units, and the (y, x) box of the source plane that
-they are, to output channels and then error channels."""
+"""From planes (n, c, y, x) in network units, or as many pieces of movies (n, t, c, y, x), and the
+(y, x) box of the source plane that they are, to output channels and then error channels."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,25 @@ class Sheet:
         Pixels of the source's dtype.
     area : Region
         The (y, x) box of the source plane that they are.
+    windows : array of int, (m, frames), optional
+        Which planes, one behind the other, are seen for each of `m` planes of the result;
+        each for its own by default.
     """
 
     planes: npt.NDArray[Any]
     area: Region
+    windows: npt.NDArray[np.intp] | None = None
+
+    @property
+    def count(self) -> int:
+        """Planes of the result."""
+        return len(self.planes if self.windows is None else self.windows)
+
+    def seen(self, some: slice, read: Region) -> npt.NDArray[Any]:
+        """What a tile reads for some planes of the result: (n, c, y, x), or (n, t, c, y, x)."""
+        chosen = some if self.windows is None else self.windows[some]
+        box = self.planes[_planes_at(read, self.area)]
+        return box[chosen]
 
 
 @dataclass(frozen=True)
@@ -164,7 +179,7 @@ class Renderer:
             tiles.append((tile, shared))
         return [
             Pass(slice(first, first + self.batch), tile, shared)
-            for first in range(0, len(sheet.planes), self.batch)
+            for first in range(0, sheet.count, self.batch)
             for tile, shared in tiles
         ]
 
@@ -175,7 +190,7 @@ class Renderer:
         other, or of half the tile, which makes the same pixels.
         """
         read = step.tile.read
-        seen = sheet.planes[step.planes][_planes_at(read, sheet.area)]
+        seen = sheet.seen(step.planes, read)
         try:
             units = network(self.intensity.enter(seen, self.device), read)
             return units[_planes_at(step.shared, read)]
@@ -209,7 +224,7 @@ class Renderer:
         return clipped
 
     def _empty(self, sheet: Sheet, target: Region) -> Canvas:
-        shape = (len(sheet.planes), *target.shape)
+        shape = (sheet.count, *target.shape)
         # Channels last for the maps between two passes, as networks make and take them.
         if self.intensity.dtype == "float32" and self.channels > 1:
             pixels = empty((*shape, self.channels), np.float32).transpose(0, 3, 1, 2)

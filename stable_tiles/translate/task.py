@@ -100,7 +100,8 @@ def _read(job: Job, tools: Tools, region: Region) -> Sheet:
     block = tools.reader.read(reads)
     channels, size = block.shape[1], block.shape[3:]
     planes = block.transpose(0, 2, 1, 3, 4).reshape(-1, channels, *size)
-    return Sheet(planes, Region(reads.start[2:], reads.stop[2:]))
+    area = Region(reads.start[2:], reads.stop[2:])
+    return Sheet(planes, area, job.cut.windows(region))
 
 
 def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[Any]) -> list[str]:
