@@ -30,6 +30,7 @@ from stable_tiles.train.report import TrainOptions, TrainReport
 from stable_tiles.train.skip import count_skipped, start_skipping
 from stable_tiles.train.tensorboard import Board
 from stable_tiles.train.training import Training, restore
+from stable_tiles.translate.memory import keep_freed_memory, use_one_arena
 
 TIMED = 64
 """Patches that a dry run reads from each domain to measure their rate."""
@@ -92,6 +93,9 @@ def work(
         Told the steps done.
     """
     options, settings, device = job.options, job.settings, job.device_of(peers)
+    if device.type == "cpu":
+        use_one_arena()
+        keep_freed_memory()
     run = RunFolder(job.out)
     held_out = (options.val_sources, options.val_targets)
     data = open_data(settings, job.stores, held_out, split=options.split, skip_bad=options.skip_bad)
