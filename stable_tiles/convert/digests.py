@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-_PIECE = 8 * 2**20
+_PIECE = 2**20
 
 
 @contextmanager
@@ -29,9 +29,9 @@ def digests_of(files: Sequence[Path]) -> Iterator[Future[list[dict[str, Any]]]]:
 
 def _digest(file: Path, stop: Event) -> dict[str, Any]:
     """The file's name, never its folder, its size and its sha256."""
-    summary, size = hashlib.sha256(), 0
-    with file.open("rb") as stream:
-        while (piece := stream.read(_PIECE)) and not stop.is_set():
-            summary.update(piece)
-            size += len(piece)
+    summary, size, piece = hashlib.sha256(), 0, memoryview(bytearray(_PIECE))
+    with file.open("rb", buffering=0) as stream:
+        while (count := stream.readinto(piece)) and not stop.is_set():
+            summary.update(piece[:count])
+            size += count
     return {"name": file.name, "bytes": size, "sha256": summary.hexdigest()}

@@ -24,8 +24,8 @@ MAX_DEFAULT_WORKERS = 4
 MAX_RATIO = 100
 """How often its own size an image may be, decoded, before the free disk is asked."""
 
-_BASE_BYTES = 400 * 2**20
-_COPIES = 6.0
+_BASE_BYTES = 250 * 2**20
+_COPIES = 4.0
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class NiftiSource:
         block = np.empty(shape, self._description.dtype)
         for t, c, z in np.ndindex(shape[:3]):
             plane = (c * times + ts.start + t) * depth + zs.start + z
-            block[t, c, z] = planes.box(plane, rows, columns)[..., 0]
+            planes.box(plane, rows, columns, block[t, c, z, :, :, None])
         return block
 
     def associated(self) -> dict[str, Pixels]:

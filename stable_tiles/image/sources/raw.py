@@ -46,7 +46,13 @@ class RawPlanes:
         """Bytes from one plane to the next."""
         return prod(self.shape) * self.dtype.itemsize
 
-    def box(self, plane: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
+    def box(
+        self,
+        plane: int,
+        rows: slice,
+        columns: slice,
+        out: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
         """Pixels of a box of one plane.
 
         Parameters
@@ -55,6 +61,8 @@ class RawPlanes:
             Counted from the first one.
         rows, columns : slice
             Half-open, inside the plane.
+        out : array, (rows, columns, samples), optional
+            Where to put them.
 
         Returns
         -------
@@ -70,7 +78,9 @@ class RawPlanes:
         pixel = samples * self.dtype.itemsize
         start = self.offset + plane * self.plane_bytes
         high, wide = rows.stop - rows.start, columns.stop - columns.start
-        box = np.empty((high, wide, samples), self.dtype)
+        shape = (high, wide, samples)
+        fits = out is not None and out.dtype == self.dtype and out.flags.c_contiguous
+        box = out if out is not None and fits else np.empty(shape, self.dtype)
         view = box.reshape(-1).view(np.uint8).data
         if wide == width:
             self._fill(view, start + rows.start * width * pixel)
@@ -78,7 +88,11 @@ class RawPlanes:
             for row in range(high):
                 at = start + ((rows.start + row) * width + columns.start) * pixel
                 self._fill(view[row * wide * pixel : (row + 1) * wide * pixel], at)
-        return box.astype(self.dtype.newbyteorder("="), copy=False)
+        if out is None:
+            return box.astype(self.dtype.newbyteorder("="), copy=False)
+        if box is not out:
+            out[...] = box
+        return out
 
     def _fill(self, view: memoryview, offset: int) -> None:
         done = 0

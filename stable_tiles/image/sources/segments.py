@@ -77,11 +77,18 @@ class Segments:
         """All files that hold pages of the series."""
         return tuple(self._descriptors)
 
-    def box(self, plane: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
+    def box(
+        self,
+        plane: int,
+        rows: slice,
+        columns: slice,
+        out: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
         """Pixels of a box of one plane, as an array (rows, columns, samples).
 
-        Where samples are interleaved in compressed segments, the array is a
-        view of planes that lie apart.
+        They are put into `out` where it is given.  Where samples are
+        interleaved in compressed segments, the array is a view of planes that
+        lie apart.
 
         Raises
         ------
@@ -89,15 +96,15 @@ class Segments:
             If a segment cannot be decoded.
         """
         if self._raw is not None:
-            return self._raw.box(plane, rows, columns)
+            return self._raw.box(plane, rows, columns, out)
         page = self._pages[plane // self._slabs]
         slab = plane % self._slabs
         if page is not None and self._keyframe.is_final:
-            return self._raw_planes(page, page.dataoffsets[0]).box(slab, rows, columns)
+            return self._raw_planes(page, page.dataoffsets[0]).box(slab, rows, columns, out)
         # Samples lie apart in memory, as whoever asks wants them: parting them tile by tile
         # happens in the cache.
         shape = (self.samples, rows.stop - rows.start, columns.stop - columns.start)
-        planar = np.empty(shape, self._keyframe.dtype)
+        planar = np.empty(shape, self._keyframe.dtype) if out is None else out.transpose(2, 0, 1)
         if page is None or self._missing:
             planar.fill(self._keyframe.nodata)
         box = planar.transpose(1, 2, 0)

@@ -85,13 +85,18 @@ class TiffSource:
         first = int(planes.flat[0])
         if first % samples == 0 and np.array_equal(planes.ravel(), range(first, first + samples)):
             box = self._segments.box(first // samples, rows, columns)
-            return np.ascontiguousarray(box.transpose(2, 0, 1)).reshape(shape)
+            planar = np.ascontiguousarray(box.transpose(2, 0, 1), self._description.dtype)
+            return planar.reshape(shape)
         block = np.empty(shape, self._description.dtype)
         for t, z in np.ndindex(planes.shape[0], planes.shape[2]):
             wanted = planes[t, :, z]
+            if samples == 1:
+                for c, plane in enumerate(wanted.tolist()):
+                    self._segments.box(plane, rows, columns, block[t, c, z, :, :, None])
+                continue
             for plane in dict.fromkeys((wanted // samples).tolist()):
                 box = self._segments.box(plane, rows, columns)
-                for c in np.flatnonzero(wanted // samples == plane):
+                for c in np.flatnonzero(wanted // samples == plane).tolist():
                     block[t, c, z] = box[..., wanted[c] % samples]
         return block
 
