@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types page clean
 
 $(BIN)/stable-tiles: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ lint: $(BIN)/stable-tiles
 
 types: $(BIN)/stable-tiles
 	$(BIN)/mypy
+
+# The viewer's page, from web/ into the package; needs Node.js 20 or later and npm.
+page:
+	cd web && npm ci --no-audit --no-fund && npm run build
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,7 @@ COMMANDS = {
     "simulate": "Write simulated data with known truth.",
     "train": "Train a model on two domains.",
     "translate": "Translate a store with a trained model.",
+    "view": "Look at stores in a browser: swipe, channels, t and z.",
 }
 
 

@@ -23,6 +23,7 @@ _HOME = {
     "check": "stable_tiles.check",
     "convert": "stable_tiles.convert",
     "export": "stable_tiles.export",
+    "export_view": "stable_tiles.view",
     "evaluate_compare": "stable_tiles.evaluate.compare",
     "evaluate_images": "stable_tiles.evaluate.images",
     "evaluate_rois": "stable_tiles.evaluate.cells",
@@ -30,6 +31,7 @@ _HOME = {
     "open_image": "stable_tiles.image.store",
     "train": "stable_tiles.train.run",
     "translate": "stable_tiles.translate.verb",
+    "view": "stable_tiles.view",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - one list of names, in _HOME

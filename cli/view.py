@@ -1,0 +1,90 @@
+"""``stable-tiles view``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import common_options, emit, session
+
+if TYPE_CHECKING:
+    from stable_tiles.view import ExportedView
+
+
+@click.command()
+@click.argument("stores", nargs=-1, required=True, metavar="STORE [STORE]...")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port on 127.0.0.1; 0 takes a free one  [default: 8700, or a free one if it is taken]",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the page in a browser.")
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the page as static files for any web server instead of serving it.",
+)
+@click.option("--copy", is_flag=True, help="With --export: copy the stores into DIR.")
+@click.option("--overwrite", is_flag=True, help="With --export: replace an exported page.")
+@click.option("--dry-run", is_flag=True, help="With --export: say what would be written.")
+@common_options
+def view(
+    *,
+    stores: tuple[str, ...],
+    port: int | None,
+    no_browser: bool,
+    folder: Path | None,
+    copy: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Look at stores in a browser: swipe, side by side, channels, t and z.
+
+    Give an input and its translation, or any other stores of one field of
+    view. Only this machine can reach the page, and only these stores are
+    served, until Ctrl-C.
+    """
+    if folder is None and (copy or overwrite or dry_run):
+        raise click.UsageError("--copy, --overwrite and --dry-run go with --export DIR")
+    if folder is not None and (port is not None or no_browser):
+        raise click.UsageError("--export serves nothing: leave out --port and --no-browser")
+    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        if folder is None:
+            _serve(stores, port, not no_browser, as_json)
+            return
+        from stable_tiles.view import ViewExportOptions, export_view
+
+        options = ViewExportOptions(copy, overwrite, dry_run)
+        report = export_view(stores, folder, options, progress)
+        emit(report, as_json, _text(report))
+
+
+def _serve(stores: tuple[str, ...], port: int | None, browser: bool, as_json: bool) -> None:
+    """Serve until interrupted, which is how a look ends and no failure."""
+    from stable_tiles.view import view as serve
+
+    try:
+        with serve(stores, port) as viewer:
+            found = {"url": viewer.url, "stores": [source.name for source in viewer.stores]}
+            emit(found, as_json, f"{viewer.url}  (Ctrl-C ends)")
+            if browser:
+                click.launch(viewer.url)
+            viewer.wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _text(report: ExportedView) -> str:
+    size = f"{report.files} files, {report.bytes / 2**20:.1f} MiB"
+    if report.dry_run:
+        return f"would write {report.output}: {size}"
+    served = report.output if report.copied else "the folder that holds it and the stores"
+    return f"wrote {report.output}: {size}. Serve {served} with any web server"

@@ -1,0 +1,142 @@
+/** Panel: the settings of what is shown, rebuilt from the state whenever its structure changes. */
+
+import { button, choice, element, plain, range, section, share, steps } from './controls';
+import { type ChannelView, HEAT_STOPS, MAX_ON } from './layer';
+import { fromHex, toHex } from './ngff';
+import type { Picture } from './picture';
+import type { Confidence, State } from './state';
+
+/** A store that is on the stage: its name, and its picture once it is open. */
+export interface Shown {
+  name: string;
+  picture: Picture;
+  views: ChannelView[];
+}
+
+export interface Actions {
+  change: (change: Partial<State>) => void;
+  channel: (name: string, index: number, change: Partial<ChannelView>) => void;
+  confidence: (change: Partial<Confidence>) => void;
+  autoContrast: (name: string) => void;
+  resetChannels: (name: string) => void;
+  swap: () => void;
+}
+
+/** The panel's content. */
+export function panel(
+  names: readonly string[],
+  state: State,
+  shown: readonly Shown[],
+  errors: Picture | undefined,
+  actions: Actions,
+): HTMLElement[] {
+  const parts = [stores(names, state, actions), ...planes(shown, state, actions)];
+  parts.push(...shown.map((store) => channels(store, actions)));
+  if (errors) parts.push(confidence(errors, state.confidence, actions));
+  return parts;
+}
+
+function stores(names: readonly string[], state: State, actions: Actions): HTMLElement {
+  if (names.length === 1) return section('Image', element('p', { className: 'name' }, names[0]));
+  const side = (label: string, key: 'left' | 'right') =>
+    choice(label, names, state[key], (name) => actions.change({ [key]: name }));
+  if (state.mode === 'single') return section('Image', side('Shown', 'left'));
+  const swap = button('Swap sides', 'Swap left and right (X)', actions.swap, 'small wide');
+  return section('Images', side('Left', 'left'), side('Right', 'right'), swap);
+}
+
+function planes(shown: readonly Shown[], state: State, actions: Actions): HTMLElement[] {
+  const slider = (axis: 't' | 'z') => {
+    const longest = shown.reduce((a, b) => (b.picture.size[axis] > a.picture.size[axis] ? b : a));
+    const { size, step, unit } = longest.picture;
+    if (size[axis] < 2) return [];
+    const say = (v: number) => `${v + 1} / ${size[axis]}${physical(v * step[axis], unit[axis])}`;
+    const at = Math.min(state[axis], size[axis] - 1);
+    return [steps(axis, size[axis], at, say, (v) => actions.change({ [axis]: v }))];
+  };
+  const sliders = shown.length ? [...slider('t'), ...slider('z')] : [];
+  return sliders.length ? [section('Plane', ...sliders)] : [];
+}
+
+function physical(value: number, unit: string): string {
+  if (!unit) return '';
+  const name = unit.endsWith('meter') || unit === 'angstrom' ? 'µm' : (SHORT[unit] ?? unit);
+  return ` · ${plain(value)} ${name}`;
+}
+
+const SHORT: Record<string, string> = { second: 's', millisecond: 'ms', minute: 'min', hour: 'h' };
+
+function channels({ name, picture, views }: Shown, actions: Actions): HTMLElement {
+  const rows = picture.channels.map((channel, i) => {
+    const view = views[i];
+    const { min, max, start, end } = channel.window;
+    // Most pixels lie in the store's window: a track far wider than it could not be aimed at.
+    const wide = end - start || 1;
+    const limits = {
+      min: Math.min(Math.max(min, start - wide), view.low),
+      max: Math.max(Math.min(max, end + 2 * wide), view.high),
+    };
+    const on = element('input', {
+      type: 'checkbox',
+      checked: view.on,
+      onchange: () => {
+        const room = views.filter((v) => v.on).length < MAX_ON || picture.size.c <= MAX_ON;
+        if (on.checked && !room) on.checked = false;
+        else actions.channel(name, i, { on: on.checked });
+      },
+    });
+    const color = element('input', {
+      type: 'color',
+      value: `#${toHex(view.color)}`,
+      title: `Colour of ${channel.name}`,
+      'aria-label': `Colour of ${channel.name}`,
+      oninput: () => actions.channel(name, i, { color: fromHex(color.value) }),
+    });
+    const top = element('div', { className: 'top' }, element('label', {}, on, channel.name), color);
+    const contrast = range(channel.name, limits, view.low, view.high, (low, high) =>
+      actions.channel(name, i, { low, high }),
+    );
+    return element('div', { className: 'channel' }, top, contrast);
+  });
+  const tools = element(
+    'div',
+    { className: 'tools' },
+    button('Auto', 'Contrast from this plane', () => actions.autoContrast(name), 'small'),
+    button('Reset', "The store's own contrast", () => actions.resetChannels(name), 'small'),
+  );
+  const made = section(name, tools, ...rows);
+  made.dataset.store = name;
+  return made;
+}
+
+function confidence(errors: Picture, state: Confidence, actions: Actions): HTMLElement {
+  const on = element('input', {
+    type: 'checkbox',
+    checked: state.on,
+    onchange: () => actions.confidence({ on: on.checked }),
+  });
+  const toggle = element('label', { className: 'toggle' }, on, 'Show where errors are large');
+  if (!state.on) return section('Confidence', toggle);
+  const names = errors.channels.map((channel) => channel.name);
+  const index = Math.min(state.channel, names.length - 1);
+  const { min, max, start, end } = errors.channels[index].window;
+  const [low, high] = [state.low ?? start, state.high ?? end];
+  const limits = { min: Math.min(min, low), max: Math.max(Math.min(max, 3 * end), high) };
+  return section(
+    'Confidence',
+    toggle,
+    choice('Error', names, names[index], (name) =>
+      actions.confidence({ channel: names.indexOf(name), low: undefined, high: undefined }),
+    ),
+    legend(),
+    range('error', limits, low, high, (a, b) => actions.confidence({ low: a, high: b })),
+    share('opacity', state.opacity, (opacity) => actions.confidence({ opacity })),
+  );
+}
+
+function legend(): HTMLElement {
+  const stops = HEAT_STOPS.map(([at, [r, g, b, a]]) => `rgba(${r},${g},${b},${a}) ${at * 100}%`);
+  const made = element('div', { className: 'legend', 'aria-hidden': 'true' });
+  made.style.background = `linear-gradient(90deg, ${stops.join(', ')})`;
+  return made;
+}
