@@ -107,10 +107,7 @@ def demo(
         If the folder exists and may not be replaced.
     """
     options, folder = options or DemoOptions(), Path(out)
-    if folder.exists():
-        if not options.overwrite:
-            raise OutputExists(f"{folder} exists: give another --out, or --overwrite")
-        shutil.rmtree(folder)
+    _make_room(folder, overwrite=options.overwrite)
     seconds: dict[str, float] = {}
     with _timed(seconds, "simulate"):
         simulated = SimulateOptions(options.size, 1, options.seed, file_format="tiff")
@@ -119,18 +116,13 @@ def demo(
         stores = {name: _convert(folder, name) for name in RECORDINGS}
     with _timed(seconds, "train"):
         settings = load_settings("smoke", (f"training.seed={options.seed}", *options.overrides))
-        trained = train(
-            settings,
-            [stores["train/A"]],
-            [stores["train/B"]],
-            folder / "run",
-            TrainOptions(device=options.device),
-            progress,
-        )
+        domains = [stores["train/A"]], [stores["train/B"]]
+        chosen = TrainOptions(device=options.device)
+        trained = train(settings, *domains, folder / "run", chosen, progress)
     with _timed(seconds, "translate"):
         translated = folder / "translated.zarr"
-        chosen = TranslateOptions(model=folder / "run", hardware=Hardware(gpus=options.gpus))
-        translate(stores["test/A"], translated, chosen, progress)
+        told = TranslateOptions(model=folder / "run", hardware=Hardware(gpus=options.gpus))
+        translate(stores["test/A"], translated, told, progress)
     with _timed(seconds, "evaluate"):
         cells = RoiOptions(NUCLEUS, labels_input=stores["test/nuclei"])
         pair = stores["test/B"], translated
@@ -148,6 +140,13 @@ def demo(
         steps=trained.steps,
         seconds=seconds,
     )
+
+
+def _make_room(folder: Path, *, overwrite: bool) -> None:
+    if folder.exists():
+        if not overwrite:
+            raise OutputExists(f"{folder} exists: give another --out, or --overwrite")
+        shutil.rmtree(folder)
 
 
 def _convert(folder: Path, name: str) -> Path:
