@@ -35,7 +35,7 @@ from stable_tiles.translate.render import Renderer, Sheet
 from stable_tiles.translate.statistics import sample_statistics
 
 CORE = 96
-"""What a tile of the sample writes along an axis, pixels."""
+"""What a tile of the sample writes along an axis, pixels, or the next multiple of the stride."""
 
 TILES = 3
 """Tiles of the sample along an axis."""
@@ -125,8 +125,9 @@ def check(
     model = load_model(find_run(options.model, os.environ, Path.cwd()))
     model.check_direction(way)
     norm, halo = choose_policy(model, options), model.local_reach(way)
-    tiling = Tiling(CORE + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
-    planes = _sample(model, source, options, tiling.tile + (TILES - 1) * CORE + 1)
+    core = -(-CORE // model.stride) * model.stride
+    tiling = Tiling(core + 2 * (halo + model.stride - 1), halo, model.stride, "crop")
+    planes = _sample(model, source, options, tiling.tile + (TILES - 1) * core + 1)
     forward = Forward(resources.device, "32", False, 1, resources.threads, frozen=norm == "frozen")
     network = TileNetwork(model, way, forward)
     units = torch.from_numpy(planes)

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stable_tiles.check import check, seam_index
 from stable_tiles.errors import RunNotFound
+from stable_tiles.model import Model
+from stable_tiles.networks.build import build
+from stable_tiles.networks.statistics import instance_norms
+from stable_tiles.rivals import DeepUnetSettings
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.grid import TileGrid
-from tests.translate.scenes import noise, save_image, save_model
+from tests.translate.scenes import domain, noise, save_image, save_model
 
 
 @pytest.mark.parametrize("from_image", [True, False], ids=["image", "noise"])
@@ -50,6 +55,18 @@ def test_a_network_whose_statistics_are_the_plane_s_is_given_them(tmp_path: Path
 def test_the_seam_index_of_cropped_tiles_is_one(tmp_path: Path, settings: NetworkSettings) -> None:
     report = check(save_model(tmp_path / "run", settings), device="cpu")
     assert report.max_abs_difference == 0
+    assert report.seam_index == pytest.approx(1, abs=0.01)
+
+
+def test_a_stride_beyond_the_usual_tile_gets_larger_tiles(tmp_path: Path) -> None:
+    settings = DeepUnetSettings(width=1, downsamplings=7)
+    network = build(settings, 1, 1)
+    for layer in instance_norms(network).values():
+        layer.fix(torch.zeros(layer.num_features), torch.ones(layer.num_features))
+    domains = {"a": domain(1), "b": domain(1)}
+    Model(network, settings, domains, {}).save(tmp_path / "run")
+    report = check(tmp_path / "run", device="cpu")
+    assert (report.stride, report.max_abs_difference) == (128, 0)
     assert report.seam_index == pytest.approx(1, abs=0.01)
 
 
