@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stable_tiles.region import Region
 
-SLAB_BYTES = 64 * 2**20
+SLAB_BYTES = 32 * 2**20
 """Bytes read at a time; a single tile or row that is larger is read whole."""
 
 

@@ -125,6 +125,8 @@ def test_ome_tiff_to_store_to_ome_tiff_keeps_pixels_sizes_and_channels(
     convert(tmp_path / "b.ome.tif", tmp_path / "b.zarr", ConvertOptions(chunk=32, shard=64))
     first, second = open_image(tmp_path / "a.zarr"), open_image(tmp_path / "b.zarr")
     assert np.array_equal(tifffile.imread(tmp_path / "b.ome.tif"), pixels)
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tiff:
+        assert 'Color="-16776961"' in (tiff.ome_metadata or "")
     assert first.axes == second.axes
     assert second.axes.scale == {"t": 0.25, "z": 2.5, "y": y, "x": x}
     assert second.axes.units == {
