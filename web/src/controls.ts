@@ -18,12 +18,14 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 export function button(
-  label: string,
+  label: Child,
   title: string,
   act: () => void,
   className = '',
 ): HTMLButtonElement {
-  return element('button', { type: 'button', title, onclick: act, className }, label);
+  const made = element('button', { type: 'button', title, onclick: act, className }, label);
+  if (typeof label !== 'string') made.setAttribute('aria-label', title);
+  return made;
 }
 
 /** A heading with its controls below. */
@@ -31,40 +33,53 @@ export function section(title: string, ...children: Child[]): HTMLElement {
   return element('section', {}, element('h2', {}, title), ...children);
 }
 
-/** A slider over whole numbers; `say` is what stands beside it. */
+/** A slider over whole numbers that can also be moved from elsewhere. */
+export interface Steps {
+  element: HTMLElement;
+  set: (value: number) => void;
+}
+
+/** A slider over 0 to `count` - 1; `say` is what stands above it, `more` follows it. */
 export function steps(
   label: string,
   count: number,
-  value: number,
   say: (value: number) => string,
   change: (value: number) => void,
-): HTMLElement {
-  const shown = element('output', {}, say(value));
-  const moved = () => {
-    shown.textContent = say(Number(slider.value));
-    change(Number(slider.value));
-  };
+  ...more: Child[]
+): Steps {
+  const shown = element('output');
   const slider = element('input', {
     type: 'range',
     min: '0',
     max: String(count - 1),
-    value: String(value),
     'aria-label': label,
-    oninput: moved,
+    oninput: () => move(Number(slider.value)),
   });
-  const move = (by: number) => {
-    slider.value = String(Number(slider.value) + by);
-    moved();
+  const set = (value: number) => {
+    slider.value = String(value);
+    shown.textContent = say(Number(slider.value));
   };
-  return element(
+  const move = (value: number) => {
+    set(value);
+    change(Number(slider.value));
+  };
+  const step = (sign: string, name: string, by: number) =>
+    button(sign, `${name} ${label}`, () => move(Number(slider.value) + by), 'small');
+  const top = element(
     'div',
-    { className: 'steps' },
+    { className: 'top' },
     element('span', { className: 'label' }, label),
-    button('‹', `Previous ${label}`, () => move(-1), 'small'),
-    slider,
-    button('›', `Next ${label}`, () => move(1), 'small'),
     shown,
   );
+  const row = element(
+    'div',
+    { className: 'row' },
+    step('‹', 'Previous', -1),
+    slider,
+    step('›', 'Next', 1),
+    ...more,
+  );
+  return { element: element('div', { className: 'steps' }, top, row), set };
 }
 
 /** A slider over a share, 0 to 1. */
@@ -80,7 +95,7 @@ export function share(label: string, value: number, change: (v: number) => void)
   slider.value = String(value);
   return element(
     'div',
-    { className: 'steps' },
+    { className: 'row' },
     element('span', { className: 'label' }, label),
     slider,
   );
@@ -99,11 +114,13 @@ export function range(
   high: number,
   change: (low: number, high: number) => void,
 ): HTMLElement {
+  const digits = Math.max(0, 3 - Math.floor(Math.log10(limits.max - limits.min || 1)));
+  const shown = (value: number) => String(Number(value.toFixed(Math.min(digits, 12))));
   const step = niceStep((limits.max - limits.min) / 500, limits);
   const make = (type: string, name: string, value: number) => {
     const bounds = type === 'range' ? { min: limits.min, max: limits.max, step } : { step: 'any' };
     const made = element('input', { type, ...bounds, 'aria-label': `${label}: ${name}` });
-    made.value = plain(value);
+    made.value = shown(value);
     return made;
   };
   const sliders = [make('range', 'lower', low), make('range', 'upper', high)];
@@ -119,9 +136,9 @@ export function range(
     if (!values.every(Number.isFinite)) return;
     if (values[0] > values[1]) {
       values[1 - moved] = values[moved];
-      from[1 - moved].value = plain(values[moved]);
+      from[1 - moved].value = shown(values[moved]);
     }
-    to.forEach((input, i) => (input.value = plain(values[i])));
+    to.forEach((input, i) => (input.value = shown(values[i])));
     paint();
     change(values[0], values[1]);
   };

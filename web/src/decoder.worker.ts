@@ -29,17 +29,24 @@ const CODECS = {
 
 const makers = new Map<string, Promise<Maker>>();
 
+function makerOf(codec: keyof typeof CODECS): Promise<Maker> {
+  let maker = makers.get(codec);
+  if (!maker) {
+    maker = CODECS[codec]().then((module) => module.default as unknown as Maker);
+    makers.set(codec, maker);
+  }
+  return maker;
+}
+
+// The codec of our own stores is likely to be needed: load it before the first chunk is there.
+void makerOf('zstd').catch(() => undefined);
+
 const post = (done: Done, transfer: Transferable[] = []) =>
   (self as unknown as Worker).postMessage(done, transfer);
 
 self.onmessage = async ({ data: { id, codec, config, bytes } }: MessageEvent<Job>) => {
   try {
-    let maker = makers.get(codec);
-    if (!maker) {
-      maker = CODECS[codec]().then((module) => module.default as unknown as Maker);
-      makers.set(codec, maker);
-    }
-    const decoded = await (await maker).fromConfig(config).decode(bytes);
+    const decoded = await (await makerOf(codec)).fromConfig(config).decode(bytes);
     post({ id, bytes: decoded }, [decoded.buffer]);
   } catch (error) {
     post({ id, error: String(error) });

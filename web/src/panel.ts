@@ -1,6 +1,7 @@
 /** Panel: the settings of what is shown, rebuilt from the state whenever its structure changes. */
 
 import { button, choice, element, plain, range, section, share, steps } from './controls';
+import { icon } from './icons';
 import { type ChannelView, HEAT_STOPS, MAX_ON } from './layer';
 import { fromHex, toHex } from './ngff';
 import type { Picture } from './picture';
@@ -10,7 +11,7 @@ import type { Confidence, State } from './state';
 export interface Shown {
   name: string;
   picture: Picture;
-  views: ChannelView[];
+  views: () => ChannelView[];
 }
 
 export interface Actions {
@@ -20,20 +21,30 @@ export interface Actions {
   autoContrast: (name: string) => void;
   resetChannels: (name: string) => void;
   swap: () => void;
+  play: () => void;
 }
 
-/** The panel's content. */
+/** What stands in the panel, and how its sliders follow a plane that changed elsewhere. */
+export interface Panel {
+  parts: HTMLElement[];
+  follow: (state: State) => void;
+}
+
 export function panel(
   names: readonly string[],
   state: State,
   shown: readonly Shown[],
   errors: Picture | undefined,
   actions: Actions,
-): HTMLElement[] {
-  const parts = [stores(names, state, actions), ...planes(shown, state, actions)];
+): Panel {
+  const sliders = planes(shown, actions);
+  const follow = (now: State) => sliders.forEach(({ axis, set }) => set(now[axis]));
+  follow(state);
+  const parts = [stores(names, state, actions)];
+  if (sliders.length) parts.push(section('Plane', ...sliders.map((slider) => slider.element)));
   parts.push(...shown.map((store) => channels(store, actions)));
   if (errors) parts.push(confidence(errors, state.confidence, actions));
-  return parts;
+  return { parts, follow };
 }
 
 function stores(names: readonly string[], state: State, actions: Actions): HTMLElement {
@@ -41,21 +52,22 @@ function stores(names: readonly string[], state: State, actions: Actions): HTMLE
   const side = (label: string, key: 'left' | 'right') =>
     choice(label, names, state[key], (name) => actions.change({ [key]: name }));
   if (state.mode === 'single') return section('Image', side('Shown', 'left'));
-  const swap = button('Swap sides', 'Swap left and right (X)', actions.swap, 'small wide');
+  const swap = button(icon('swap'), 'Swap left and right (X)', actions.swap, 'swap');
   return section('Images', side('Left', 'left'), side('Right', 'right'), swap);
 }
 
-function planes(shown: readonly Shown[], state: State, actions: Actions): HTMLElement[] {
-  const slider = (axis: 't' | 'z') => {
+function planes(shown: readonly Shown[], actions: Actions) {
+  return (['t', 'z'] as const).flatMap((axis) => {
     const longest = shown.reduce((a, b) => (b.picture.size[axis] > a.picture.size[axis] ? b : a));
     const { size, step, unit } = longest.picture;
     if (size[axis] < 2) return [];
-    const say = (v: number) => `${v + 1} / ${size[axis]}${physical(v * step[axis], unit[axis])}`;
-    const at = Math.min(state[axis], size[axis] - 1);
-    return [steps(axis, size[axis], at, say, (v) => actions.change({ [axis]: v }))];
-  };
-  const sliders = shown.length ? [...slider('t'), ...slider('z')] : [];
-  return sliders.length ? [section('Plane', ...sliders)] : [];
+    const say = (v: number) =>
+      `${v} of 0–${size[axis] - 1}${physical(v * step[axis], unit[axis])}`;
+    const play = button(icon('play'), 'Play or pause (P)', actions.play, 'small play');
+    const more = axis === 't' ? [play] : [];
+    const change = (v: number) => actions.change({ [axis]: v });
+    return [{ axis, ...steps(axis, size[axis], say, change, ...more) }];
+  });
 }
 
 function physical(value: number, unit: string): string {
@@ -68,7 +80,7 @@ const SHORT: Record<string, string> = { second: 's', millisecond: 'ms', minute: 
 
 function channels({ name, picture, views }: Shown, actions: Actions): HTMLElement {
   const rows = picture.channels.map((channel, i) => {
-    const view = views[i];
+    const view = views()[i];
     const { min, max, start, end } = channel.window;
     // Most pixels lie in the store's window: a track far wider than it could not be aimed at.
     const wide = end - start || 1;
@@ -80,7 +92,7 @@ function channels({ name, picture, views }: Shown, actions: Actions): HTMLElemen
       type: 'checkbox',
       checked: view.on,
       onchange: () => {
-        const room = views.filter((v) => v.on).length < MAX_ON || picture.size.c <= MAX_ON;
+        const room = views().filter((v) => v.on).length < MAX_ON || picture.size.c <= MAX_ON;
         if (on.checked && !room) on.checked = false;
         else actions.channel(name, i, { on: on.checked });
       },

@@ -35,7 +35,7 @@ const AXES = ['t', 'c', 'z', 'y', 'x'] as const;
 
 type Axis = (typeof AXES)[number];
 
-const COLORS = ['FFFFFF', '00FF66', 'FF00FF', '00AAFF', 'FFAA00', 'FF3355', 'FFFF00', '33FFEE'];
+const COLORS = ['00FF66', 'FF00FF', '00AAFF', 'FFAA00', 'FF3355', 'FFFF00', '33FFEE', 'FFFFFF'];
 
 export class Picture {
   private constructor(
@@ -212,6 +212,8 @@ function record<T>(of: (axis: Axis) => T): Record<Axis, T> {
 
 /** One entry for each channel: what the store says of it, else a name and a colour. */
 function completed(named: Channel[], count: number): Required<Channel>[] {
+  // Channels of one and the same colour could not be told apart.
+  const same = count > 1 && new Set(named.map(({ color }) => color.join())).size === 1;
   return Array.from({ length: count }, (_, i) => {
     const hex = COLORS[i % COLORS.length];
     const color = [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16) / 255);
@@ -220,7 +222,12 @@ function completed(named: Channel[], count: number): Required<Channel>[] {
       color: (count === 1 ? [1, 1, 1] : color) as Channel['color'],
       active: i < 4,
     };
-    return { window: { min: 0, max: 1, start: 0, end: 1 }, ...(named[i] ?? plain) };
+    const found = named[i] ?? plain;
+    return {
+      window: { min: 0, max: 1, start: 0, end: 1 },
+      ...found,
+      color: same ? plain.color : found.color,
+    };
   });
 }
 

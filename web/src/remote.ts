@@ -16,6 +16,8 @@ interface Lane {
 
 const lanes: Lane[] = [];
 
+started();
+
 let lastId = 0;
 
 /** What Zarr's registry holds for a codec of this name. */

@@ -44,6 +44,9 @@ export class Stage {
   private view = new View();
   private extent = [0, 0, 1, 1];
   private physical = false;
+  private finest = 1;
+  /** Where fitting put the view, by which it is known to be fitted still. */
+  private fitted = '';
   private waiting = new Set<Map>();
 
   constructor(private readonly events: Events) {
@@ -51,6 +54,7 @@ export class Stage {
     this.wireHandle();
     part('zoom').append(
       button('+', 'Zoom in', () => this.zoom(0.5)),
+      button('1:1', 'One pixel of the image on one of the screen', () => this.natural()),
       button('−', 'Zoom out', () => this.zoom(2)),
     );
     new ResizeObserver(() => this.resized()).observe(this.element);
@@ -60,6 +64,7 @@ export class Stage {
   world(projection: Projection, finest: number, physical: boolean): void {
     this.extent = projection.getExtent();
     this.physical = physical;
+    this.finest = finest;
     const [width, height] = [this.extent[2] - this.extent[0], this.extent[3] - this.extent[1]];
     const size = this.maps.left.getSize() ?? [1, 1];
     const all = Math.max(width / size[0], height / size[1]);
@@ -83,6 +88,33 @@ export class Stage {
   fit(): void {
     const size = this.maps.left.getSize();
     if (size) this.view.fit(this.extent, { size, padding: [12, 12, 12, 12] });
+    this.fitted = this.where;
+    this.scaleBar();
+  }
+
+  /** Whether everything is shown, as fitting left it. */
+  get isFitted(): boolean {
+    return this.fitted === this.where;
+  }
+
+  /** Whether tiles are on their way. */
+  get busy(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  private get where(): string {
+    return `${this.view.getCenter()} ${this.view.getResolution()}`;
+  }
+
+  private natural(): void {
+    this.view.animate({ resolution: this.finest / window.devicePixelRatio, duration: 150 });
+  }
+
+  /** The maps got another size: what was shown whole stays so. */
+  private resized(): void {
+    const whole = this.isFitted;
+    for (const map of Object.values(this.maps)) map.updateSize();
+    if (whole) this.fit();
     this.scaleBar();
   }
 
@@ -116,7 +148,7 @@ export class Stage {
     this.element.dataset.mode = mode;
     this.element.style.setProperty('--swipe', `${swipe * 100}%`);
     part('handle').setAttribute('aria-valuenow', String(Math.round(swipe * 100)));
-    if (before !== mode) for (const map of Object.values(this.maps)) map.updateSize();
+    if (before !== mode) this.resized();
   }
 
   private map(side: Side): Map {
@@ -128,8 +160,8 @@ export class Stage {
       maxTilesLoading: 12,
     });
     map.on('moveend', () => this.events.moved());
-    map.on('loadstart', () => this.busy(map, true));
-    map.on('loadend', () => this.busy(map, false));
+    map.on('loadstart', () => this.load(map, true));
+    map.on('loadend', () => this.load(map, false));
     map.on('pointermove', (event) => {
       if (!event.dragging) this.events.pointed(event.coordinate as [number, number]);
     });
@@ -137,15 +169,10 @@ export class Stage {
     return map;
   }
 
-  private busy(map: Map, loading: boolean): void {
+  private load(map: Map, loading: boolean): void {
     if (loading) this.waiting.add(map);
     else this.waiting.delete(map);
     this.element.dataset.busy = String(this.waiting.size > 0);
-  }
-
-  private resized(): void {
-    for (const map of Object.values(this.maps)) map.updateSize();
-    this.scaleBar();
   }
 
   private wireHandle(): void {
@@ -160,6 +187,9 @@ export class Stage {
       if (!handle.hasPointerCapture(event.pointerId)) return;
       const box = this.element.getBoundingClientRect();
       to((event.clientX - box.left) / box.width);
+    });
+    handle.addEventListener('wheel', (event) => {
+      this.maps.left.getViewport()?.dispatchEvent(new WheelEvent('wheel', event));
     });
     handle.addEventListener('keydown', (event) => {
       const by = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
