@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from stable_tiles.model import Model
-from stable_tiles.networks.statistics import Enough, Gather, Given, Moments, freeze, ruled
+from stable_tiles.networks.moments import Moments
+from stable_tiles.networks.statistics import Enough, Gather, Given, freeze, ruled
 from stable_tiles.networks.translator import Translator, domains
 from stable_tiles.region import Region
 from stable_tiles.sections import Architecture

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from stable_tiles.networks.statistics import Given, Table
+from stable_tiles.networks.moments import Table
+from stable_tiles.networks.statistics import Given
 from stable_tiles.translate.norms import Survey
 
 FOLDER = "statistics"

@@ -17,7 +17,8 @@ import numpy as np
 from torch import Tensor
 
 from stable_tiles.errors import StableTilesError, WorkFailed, first_line
-from stable_tiles.networks.statistics import Given, Moments, Table
+from stable_tiles.networks.moments import Moments, Table
+from stable_tiles.networks.statistics import Given
 from stable_tiles.progress import Progress
 from stable_tiles.region import Region
 from stable_tiles.translate.execute import Crew
