@@ -39,8 +39,17 @@ def find_run(named: Path | None, environment: Mapping[str, str], folder: Path) -
     raise RunNotFound(f"which model? Found {found}: give --model RUN or set {VARIABLE}")
 
 
-def find_target(source: str, target: str | Path | None) -> Path:
+def find_target(source: str, target: str | Path | None, made: str = "translated") -> Path:
     """Where the output goes: as asked, else ``NAME.translated.zarr`` beside the source.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL of the source.
+    target : str or Path, optional
+        What was asked for.
+    made : str
+        What stands between the source's name and ``.zarr``.
 
     Raises
     ------
@@ -50,7 +59,7 @@ def find_target(source: str, target: str | Path | None) -> Path:
     if target is None:
         if "://" in source:
             raise InputError(f"{source} is a URL: name the output, such as OUT.zarr")
-        target = Path(source).parent / _default_name(source)
+        target = Path(source).parent / _default_name(source, made)
     if "://" in str(target):
         raise InputError(f"the output {target} is a URL: write to a local path and copy it there")
     path = Path(target)
@@ -95,9 +104,9 @@ def find_images(
     return pairs
 
 
-def _default_name(source: str) -> str:
+def _default_name(source: str, made: str = "translated") -> str:
     name = source.rstrip("/").rpartition("/")[2]
-    return f"{name.removesuffix('.zarr')}.translated.zarr"
+    return f"{name.removesuffix('.zarr')}.{made}.zarr"
 
 
 def _lines(file: Path) -> list[str]:

@@ -54,7 +54,7 @@ def is_finished(work: Work) -> bool:
         return False
     made = open_image(work.target).attributes.get("provenance", {})
     return bool(
-        made.get("command") == "translate"
+        made.get("command") == work.command
         and made.get("model", {}).get("digest") == work.job.digest
         and made.get("source", {}).get("digest") == work.image.digest()
     )
@@ -148,7 +148,7 @@ def _rejoin(work: Work, options: TranslateOptions) -> list[Receipt]:
 
 
 def _progress(work: Work) -> dict[str, Any]:
-    return {"command": "translate", "regions": len(work.plan.regions)}
+    return {"command": work.command, "regions": len(work.plan.regions)}
 
 
 def _nifti_header(image: Image) -> npt.NDArray[Any] | None:

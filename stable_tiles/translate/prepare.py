@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -67,6 +68,11 @@ class Work:
     job: Job
     resources: Resources
     normalize: Normalize
+
+    @property
+    def command(self) -> Literal["translate", "denoise"]:
+        """What the model does."""
+        return "denoise" if self.job.cut.frames else "translate"
 
     @property
     def memory_bytes(self) -> int:

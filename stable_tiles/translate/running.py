@@ -144,7 +144,7 @@ def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) 
     """The group attribute of the output: what made it."""
     job = work.job
     provenance = {
-        "command": "translate",
+        "command": work.command,
         "versions": versions(),
         "model": {"digest": job.digest, "direction": job.direction, **work.model.provenance},
         "source": {"name": work.image.name, "digest": work.image.digest()},
@@ -164,4 +164,5 @@ def _attributes(work: Work, options: TranslateOptions, report: TranslateReport) 
         },
         "report": report.to_json() | {"output": work.target.name},
     }
-    return {"kind": "translation", "provenance": provenance, **carried_nifti(work)}
+    kind = "denoised" if work.command == "denoise" else "translation"
+    return {"kind": kind, "provenance": provenance, **carried_nifti(work)}
