@@ -32,8 +32,8 @@ def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
         StoreSource(tmp_path)
 
 
-def zipped(store: Path, archive: Path, prefix: str = "", **how: int) -> Path:
-    with zipfile.ZipFile(archive, "w", **how) as file:
+def zipped(store: Path, archive: Path, prefix: str = "", compression: int = 0) -> Path:
+    with zipfile.ZipFile(archive, "w", compression) as file:
         for path in sorted(store.rglob("*")):
             if path.is_file():
                 file.write(path, f"{prefix}{path.relative_to(store)}")
