@@ -234,6 +234,7 @@ def against_memory(settings: Settings, steps: int) -> dict[str, float]:
     training = settings.training.model_copy(update={**never, "steps": steps + 3})
     data = settings.data.model_copy(update={"workers": 0})
     settings = settings.model_copy(update={"training": training, "data": data})
+    settings = with_precision(settings, "32")  # in both, whatever the config says
     device = torch.device("cpu")
     method = create(settings, 1, 1, device)
     a, b = (batch_of_noise(settings, device) for _ in range(2))
