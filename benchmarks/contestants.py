@@ -27,10 +27,11 @@ from stable_tiles.image.store import open_image
 from stable_tiles.model import Model, load_model
 from stable_tiles.region import Region
 from stable_tiles.translate.lanes import Lanes
-from stable_tiles.translate.memory import peak_rss_bytes, use_one_arena
+from stable_tiles.translate.memory import use_one_arena
 from stable_tiles.translate.options import Hardware, TranslateOptions
 from stable_tiles.translate.prepare import prepare
 from stable_tiles.translate.verb import translate
+from stable_tiles.usage import peak_rss_bytes
 
 WINDOW = 512
 """Side of a window that is compared with the reference, pixels."""

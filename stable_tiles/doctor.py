@@ -175,13 +175,7 @@ def _gpus() -> tuple[str | None, tuple[Gpu, ...], list[str]]:
     for index in range(torch.cuda.device_count() if cuda else 0):
         free, total = torch.cuda.mem_get_info(index)
         gpus.append(Gpu(torch.cuda.get_device_name(index), total, free))
+    trouble = []
     if not cuda and shutil.which("nvidia-smi"):
-        return (
-            cuda,
-            (),
-            [
-                "this machine has an NVIDIA driver, but PyTorch is a CPU build: choose the CUDA build "
-                "at pytorch.org"
-            ],
-        )
-    return cuda, tuple(gpus), []
+        trouble = ["this machine has an NVIDIA driver, but PyTorch is a CPU build: see pytorch.org"]
+    return cuda, tuple(gpus), trouble

@@ -295,7 +295,7 @@ def _missing(where: str) -> str:
 def _level(group: zarr.Group, name: str, axes: Axes, where: str) -> Level:
     try:
         array = group[name]
-    except (KeyError, ValueError, OSError, BaseZarrError) as error:
+    except _unreadable() as error:
         raise NotAnImage(f"{where} lacks its level {name!r}: {first_line(error)}") from None
     if not isinstance(array, zarr.Array) or len(array.shape) != len(axes.items):
         raise NotAnImage(f"{where}: level {name!r} is no array with the axes {axes.names}")

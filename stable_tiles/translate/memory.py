@@ -6,7 +6,6 @@ import ctypes
 import mmap
 import os
 import platform
-import resource
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
@@ -16,17 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import psutil
-
-
-def peak_rss_bytes() -> int:
-    """Largest resident memory that this process has had, bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def machine_bytes() -> int:
-    """Memory of this machine, bytes."""
-    return int(psutil.virtual_memory().total)
 
 
 def process_name() -> str:

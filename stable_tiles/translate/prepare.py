@@ -24,10 +24,10 @@ from stable_tiles.translate.fit import fit_intensity
 from stable_tiles.translate.forward import bytes_per_pixel
 from stable_tiles.translate.hardware import Resources, find_resources
 from stable_tiles.translate.job import Forward, Job
-from stable_tiles.translate.memory import machine_bytes
 from stable_tiles.translate.norms import Policy, choose_policy, plan_survey
 from stable_tiles.translate.options import Normalize, TranslateOptions
 from stable_tiles.translate.spec import error_spec, output_spec
+from stable_tiles.usage import machine_bytes
 
 BATCH_PIXELS = {"cpu": 2**18, "mps": 2**20, "cuda": 2**22}
 """Small planes share a forward pass up to this many pixels."""

@@ -8,8 +8,9 @@ from math import prod
 from typing import Any
 
 from stable_tiles.ledger import Receipt
-from stable_tiles.translate.memory import peak_rss_bytes, process_name
+from stable_tiles.translate.memory import process_name
 from stable_tiles.translate.prepare import Work
+from stable_tiles.usage import peak_rss_bytes
 
 
 @dataclass(frozen=True)

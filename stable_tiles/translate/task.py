@@ -28,9 +28,10 @@ from stable_tiles.region import Region
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.job import ERROR_CHANNELS, Job
 from stable_tiles.translate.kept import Kept
-from stable_tiles.translate.memory import peak_rss_bytes, process_name
+from stable_tiles.translate.memory import process_name
 from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
 from stable_tiles.translate.tools import Tools, tools_for
+from stable_tiles.usage import peak_rss_bytes
 
 TRIES = 3
 """How often a region is tried when reading or writing fails."""
