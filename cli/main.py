@@ -13,6 +13,7 @@ COMMANDS = {
     "convert": "Convert images to OME-Zarr.",
     "data": "List and get the paper's public data sets.",
     "demo": "Simulate, convert, train, translate, look: minutes on two cores.",
+    "denoise": "Denoise a movie with a trained denoiser.",
     "doctor": "Say what this machine and installation have, and what is missing.",
     "evaluate": "Measure translations: image metrics, cells, traces; compare methods.",
     "export": "Write a store as OME-TIFF or NIfTI.",
@@ -20,7 +21,7 @@ COMMANDS = {
     "info": "Describe a store; with --verify read every chunk.",
     "model": "Import the authors' checkpoints; describe a model.",
     "simulate": "Write simulated data with known truth.",
-    "train": "Train a model on two domains.",
+    "train": "Train a model on two domains, or a denoiser on one.",
     "translate": "Translate a store with a trained model.",
     "view": "Look at stores in a browser: swipe, channels, t and z.",
 }

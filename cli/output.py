@@ -41,19 +41,24 @@ def common_options(function: Function) -> Function:
 
 def model_options(function: Function) -> Function:
     """``--model``, ``--direction`` and ``--device`` on a command that runs a model."""
+    direction = click.option(
+        "--direction",
+        default="a2b",
+        show_default=True,
+        metavar="a2b|b2a",
+        help="From which domain to which.",
+    )
+    return run_options(direction(function))
+
+
+def run_options(function: Function) -> Function:
+    """``--model`` and ``--device``."""
     options = (
         click.option(
             "--model",
             type=click.Path(path_type=Path),
             metavar="RUN",
             help="The trained run  [default: $STABLE_TILES_MODEL, else the one run under ./runs]",
-        ),
-        click.option(
-            "--direction",
-            default="a2b",
-            show_default=True,
-            metavar="a2b|b2a",
-            help="From which domain to which.",
         ),
         click.option(
             "--device",

@@ -24,6 +24,7 @@ _HOME = {
     "convert": "stable_tiles.convert",
     "export": "stable_tiles.export",
     "export_view": "stable_tiles.view",
+    "denoise": "stable_tiles.translate.denoise",
     "evaluate_compare": "stable_tiles.evaluate.compare",
     "evaluate_images": "stable_tiles.evaluate.images",
     "evaluate_rois": "stable_tiles.evaluate.cells",

@@ -1,0 +1,66 @@
+"""The command that denoises, from training to the denoised store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from stable_tiles_cli.main import main
+
+import stable_tiles
+from stable_tiles.image.store import open_image
+from tests.translate.scenes import noise, save_image, save_model
+
+TINY = (
+    "data.patch=16",
+    "training.steps=2",
+    "support.network.frames=5",
+    "support.network.widths=[4, 8]",
+    "support.network.branch=4",
+)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A movie and a denoiser that was trained on it by the command."""
+    folder = tmp_path_factory.mktemp("movie")
+    save_image(folder / "movie.zarr", noise(9, 1, 1, 32, 40, dtype="uint16"), "tyx")
+    sets = [part for key in TINY for part in ("--set", key)]
+    told = ["--source", f"{folder}/movie.zarr", "--out", f"{folder}/run", "--device", "cpu"]
+    result = call("train", "support", *told, *sets, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["method"] == "support"
+    return folder
+
+
+def test_a_trained_denoiser_denoises(folder: Path) -> None:
+    told = ["--model", f"{folder}/run", "--workers", "0", "--gpus", "0", "--json"]
+    result = call("denoise", f"{folder}/movie.zarr", *told)
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["shape"], report["dtype"]) == ([9, 32, 40], "float32")
+    assert open_image(folder / "movie.denoised.zarr").shape == (9, 1, 1, 32, 40)
+
+
+def test_a_model_that_translates_is_refused_in_one_line(folder: Path) -> None:
+    run = save_model(folder / "translator")
+    result = call("denoise", f"{folder}/movie.zarr", "--model", str(run))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "no denoiser" in result.stderr
+
+
+def test_two_domains_are_still_needed_by_methods_that_translate(folder: Path) -> None:
+    result = call("train", "smoke", "--source", f"{folder}/movie.zarr", "--out", f"{folder}/x")
+    assert result.exit_code == 2
+    assert "--target" in result.stderr
+
+
+def test_the_library_denoises_by_name() -> None:
+    assert callable(stable_tiles.denoise)
