@@ -24,7 +24,8 @@ export function button(
   className = '',
 ): HTMLButtonElement {
   const made = element('button', { type: 'button', title, onclick: act, className }, label);
-  if (typeof label !== 'string') made.setAttribute('aria-label', title);
+  // A sign is no name.
+  if (typeof label !== 'string' || label.length === 1) made.setAttribute('aria-label', title);
   return made;
 }
 

@@ -40,7 +40,7 @@ export function panel(
   const sliders = planes(shown, actions);
   const follow = (now: State) => sliders.forEach(({ axis, set }) => set(now[axis]));
   follow(state);
-  const parts = [stores(names, state, actions)];
+  const parts = names.length > 1 ? [stores(names, state, actions)] : [];
   if (sliders.length) parts.push(section('Plane', ...sliders.map((slider) => slider.element)));
   parts.push(...shown.map((store) => channels(store, actions)));
   if (errors) parts.push(confidence(errors, state.confidence, actions));
@@ -48,7 +48,6 @@ export function panel(
 }
 
 function stores(names: readonly string[], state: State, actions: Actions): HTMLElement {
-  if (names.length === 1) return section('Image', element('p', { className: 'name' }, names[0]));
   const side = (label: string, key: 'left' | 'right') =>
     choice(label, names, state[key], (name) => actions.change({ [key]: name }));
   if (state.mode === 'single') return section('Image', side('Shown', 'left'));
