@@ -9,6 +9,7 @@ import click
 from stable_tiles import __version__
 
 COMMANDS = {
+    "benchmark": "Compare methods on one data set, as the paper does.",
     "check": "Say how a model tiles: reach, halo, seams.",
     "convert": "Convert images to OME-Zarr.",
     "data": "List and get the paper's public data sets.",
