@@ -185,6 +185,50 @@ def rois(
 
 
 @evaluate.command()
+@click.argument("movie", metavar="MOVIE.zarr")
+@click.argument("labels", metavar="LABELS.zarr")
+@click.argument("table", metavar="OUT.csv|OUT.parquet")
+@click.option("--channel", default=0, show_default=True, help="Channel of MOVIE.")
+@click.option("--dff", is_flag=True, help="dF/F0 instead of mean intensities.")
+@click.option(
+    "--baseline-window",
+    default=100,
+    show_default=True,
+    help="Frames of the moving mean that is F0 of dF/F0.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the table.")
+@common_options
+def traces(
+    movie: str,
+    labels: str,
+    table: str,
+    *,
+    channel: int,
+    dff: bool,
+    baseline_window: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Write the mean of every label of LABELS in every frame of MOVIE as a table.
+
+    A row a frame, a column a label; MOVIE is streamed, whatever its length.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        from stable_tiles.evaluate.trace_table import TraceOptions, evaluate_traces
+
+        options = TraceOptions(channel, dff, baseline_window, overwrite)
+        report = evaluate_traces(movie, labels, table, options, progress)
+        text = (
+            f"wrote {report.output}: {report.labels} labels, {report.frames} frames "
+            f"in {report.seconds:.1f} s ({report.frames_per_second:.0f}/s)"
+        )
+        emit(report, as_json, text)
+
+
+@evaluate.command()
 @click.argument("results", nargs=-1, required=True, metavar="[NAME=]RESULT.json...")
 @report_options
 @common_options

@@ -92,7 +92,8 @@ def tiled_options(function: Function) -> Function:
         click.option(
             "--shard",
             type=int,
-            help="Side of a shard, pixels; 0 for none  [default: 4096, of denoise a chunk; 0 with 0.4]",
+            help="Side of a shard, pixels; 0 for none  "
+            "[default: 4096, of denoise a chunk; 0 with 0.4]",
         ),
         click.option(
             "--ngff",

@@ -28,6 +28,7 @@ _HOME = {
     "evaluate_compare": "stable_tiles.evaluate.compare",
     "evaluate_images": "stable_tiles.evaluate.images",
     "evaluate_rois": "stable_tiles.evaluate.cells",
+    "evaluate_traces": "stable_tiles.evaluate.trace_table",
     "load_settings": "stable_tiles.settings",
     "open_image": "stable_tiles.image.store",
     "train": "stable_tiles.train.run",

@@ -14,7 +14,8 @@ from stable_tiles.region import Region
 PART = 2048
 """Side of the parts that planes are read in, pixels."""
 
-_FRAMES_PIXELS = 2**23
+FRAMES_PIXELS = 2**23
+"""Pixels of a few frames that are read at a time."""
 
 Pixels = npt.NDArray[np.float32]
 Span = tuple[Region, Region]
@@ -49,7 +50,7 @@ def read_plane(image: Image, region: Region, channel: int) -> Pixels:
     Frames are read a few at a time.
     """
     frames = region.shape[0]
-    step = max(1, _FRAMES_PIXELS // max(1, region.size // frames))
+    step = max(1, FRAMES_PIXELS // max(1, region.size // frames))
     total = np.zeros(region.shape[2:], np.float64)
     for start in range(region.start[0], region.stop[0], step):
         stop = min(start + step, region.stop[0])

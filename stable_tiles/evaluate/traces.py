@@ -1,6 +1,6 @@
-"""Traces: the mean intensity of every ROI in every frame, streamed frame by frame.
+"""Traces: the mean intensity of every ROI, or label, in every frame, streamed.
 
-No more than one part of one frame is in memory, and of the traces only as
+No more than one part of a few frames is in memory, and of the traces only as
 many frames as the moving baseline spans.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +32,20 @@ class _Group:
     members: npt.NDArray[np.intp]
     pixels: npt.NDArray[np.intp]
     begins: npt.NDArray[np.intp]
-    areas: npt.NDArray[np.intp]
 
-    def means(self, image: Image, channel: int, t: int) -> Frame:
+    @property
+    def areas(self) -> npt.NDArray[np.intp]:
+        """Pixels of every ROI."""
+        return np.diff(self.begins, append=len(self.pixels))
+
+    def add(self, image: Image, channel: int, times: range, totals: Frame) -> None:
+        """Add the ROIs' sums in some frames to `totals`, (frame, roi)."""
         (y0, x0), (y1, x1) = self.box.start, self.box.stop
-        region = Region((t, self.z, y0, x0), (t + 1, self.z + 1, y1, x1))
-        flat = image.read(region, channels=(channel,)).ravel()[self.pixels].astype(np.float64)
-        means: Frame = np.add.reduceat(flat, self.begins) / self.areas
-        return means
+        region = Region((times.start, self.z, y0, x0), (times.stop, self.z + 1, y1, x1))
+        block = image.read(region, channels=(channel,)).reshape(len(times), -1)
+        for row, frame in zip(totals, block, strict=True):
+            inside = frame[self.pixels].astype(np.float64)
+            row[self.members] += np.add.reduceat(inside, self.begins)
 
 
 def frames(image: Image, channel: int, rois: Sequence[Roi]) -> Iterator[Frame]:
@@ -57,12 +63,69 @@ def frames(image: Image, channel: int, rois: Sequence[Roi]) -> Iterator[Frame]:
     array of float64, (roi,)
         In the image's units, in the order of `rois`.
     """
-    groups = _groups(rois)
-    for t in range(image.shape[0]):
-        frame = np.empty(len(rois))
+    areas = np.array([np.count_nonzero(roi.mask) for roi in rois])
+    return _stream(image, channel, _groups(rois), areas)
+
+
+class LabelTraces:
+    """The mean of every label of a label image in each frame of a movie.
+
+    Parameters
+    ----------
+    labels : Image
+        Of one frame, with the movie's sizes along z, y and x; 0 is background.
+        A label that lies in several sections or parts is one.
+
+    Attributes
+    ----------
+    numbers : array of int, (label,)
+        Ascending.
+    areas : array of int, (label,)
+        Pixels of each.
+    """
+
+    def __init__(self, labels: Image) -> None:
+        found = [part for z in range(labels.shape[2]) for part in _labelled(labels, z)]
+        every = [numbers for _, numbers in found]
+        self.numbers = np.unique(np.concatenate(every)) if found else np.empty(0, np.int64)
+        self._groups = [
+            replace(group, members=np.searchsorted(self.numbers, numbers))
+            for group, numbers in found
+        ]
+        self.areas = np.zeros(len(self.numbers), np.intp)
+        for group in self._groups:
+            self.areas[group.members] += group.areas
+
+    def frames(self, image: Image, channel: int) -> Iterator[Frame]:
+        """The mean of every label, (label,), in each frame in turn, in the image's units."""
+        return _stream(image, channel, self._groups, self.areas)
+
+
+def _labelled(labels: Image, z: int) -> Iterator[tuple[_Group, npt.NDArray[np.int64]]]:
+    """The labels of every part of a section that has some, and their numbers."""
+    plane = Region.whole(labels.shape[3:])
+    for box in plane.divide((parts.PART, parts.PART)):
+        region = Region((0, z, *box.start), (1, z + 1, *box.stop))
+        flat = labels.read(region).ravel().astype(np.int64)
+        order = np.argsort(flat, kind="stable")
+        order = order[np.searchsorted(flat[order], 0, side="right") :]
+        if len(order):
+            numbers, begins = np.unique(flat[order], return_index=True)
+            yield _Group(z, box, np.arange(len(numbers)), order, begins), numbers
+
+
+def _stream(
+    image: Image, channel: int, groups: Sequence[_Group], areas: npt.NDArray[np.intp]
+) -> Iterator[Frame]:
+    """Sums of groups divided by areas, frame by frame; a few frames are read at a time."""
+    largest = max((group.box.size for group in groups), default=1)
+    step = max(1, parts.FRAMES_PIXELS // largest)
+    for start in range(0, image.shape[0], step):
+        times = range(start, min(start + step, image.shape[0]))
+        totals = np.zeros((len(times), len(areas)))
         for group in groups:
-            frame[group.members] = group.means(image, channel, t)
-        yield frame
+            group.add(image, channel, times, totals)
+        yield from totals / areas
 
 
 def relative(traces: Iterable[Frame], window: int) -> Iterator[Frame]:
@@ -219,5 +282,4 @@ def _group(z: int, rois: Sequence[Roi], members: Sequence[int]) -> _Group:
         members=np.array(members),
         pixels=np.concatenate(positions),
         begins=np.cumsum(areas) - areas,
-        areas=areas,
     )
