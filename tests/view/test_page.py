@@ -19,12 +19,12 @@ import zarr
 from stable_tiles.axes import Axes
 from stable_tiles.image.codec import Codec
 from stable_tiles.image.layout import plan_layout
-from stable_tiles.image.ngff import Channel, Multiscale, describe
+from stable_tiles.image.ngff import Channel, Multiscale, Version, describe
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.writer import create_store, partial_folder
 from stable_tiles.view import Viewer, export_view, view
 from stable_tiles.view.site import page_folder
-from tests.image.stores import write_store
+from tests.image.stores import cut, write_store
 from tests.view.conftest import Tab
 
 SIZE = 16384
@@ -222,13 +222,11 @@ def test_every_format_shows_its_pixels(case: int, tmp_path: Path, tab: Tab) -> N
     axes = Axes.named(names, dict.fromkeys("zyx", 0.5), dict.fromkeys("zyx", "micrometer"))
     shape = axes.canonical_shape(pixels.shape)
     layout = plan_layout(shape, pixels.dtype.itemsize, chunk=64, shard=shard)
-    ngff = "0.5" if shard else "0.4"
+    ngff: Version = "0.5" if shard else "0.4"
     spec = ImageSpec(axes, layout, str(pixels.dtype), (Channel("gray"),), ngff, codec)
     writer = create_store(tmp_path / "a.zarr", spec, {})
-    t, c, z, y, x = (slice(None),) * 5
     for region in layout.regions():
-        t, z, y, x = region.slices
-        writer.write(region, pixels.reshape(shape)[t, c, z, y, x])
+        writer.write(region, cut(pixels.reshape(shape), region))
     writer.seal(tmp_path / "a.zarr", {"kind": "source"})
     with view([tmp_path / "a.zarr"], 0) as opened:
         tab.page.goto(opened.url + "#c.a.zarr=1,ffffff,0,400")

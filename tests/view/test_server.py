@@ -79,6 +79,8 @@ def test_the_page_its_stores_and_their_files_are_there(viewer: Viewer, store: Pa
     [
         ("/stores/a%20b.zarr/../secret.txt", 403),
         ("/stores/a%20b.zarr/%2e%2e/secret.txt", 403),
+        ("/stores/a%20b.zarr/0/../zarr.json", 403),
+        ("/stores/a%20b.zarr/./zarr.json", 403),
         ("/stores/a%20b.zarr/..%2fsecret.txt", 403),
         ("/stores/a%20b.zarr/..%5csecret.txt", 403),
         ("/stores/a%20b.zarr/%252e%252e/secret.txt", 404),
