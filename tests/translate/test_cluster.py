@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from stable_tiles.errors import InputError
+from stable_tiles.translate.options import Hardware
+from stable_tiles.translate.verb import translate, translate_all
+from tests.translate.scenes import array_files, noise, options, save_image, save_model
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two worker processes that a user has started."""
+    started = LocalCluster(  # type: ignore[no-untyped-call]  # distributed is untyped
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    )
+    yield started
+    started.close(timeout=20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_model(tmp_path / "run")
+    save_image(tmp_path / "a.zarr", noise(1, 1, 1, 300, 457), "yx")
+    return tmp_path
+
+
+def test_a_cluster_that_runs_makes_the_same_bytes_by_address_and_by_file(
+    folder: Path, cluster: Any
+) -> None:
+    translate(folder / "a.zarr", folder / "alone.zarr", options(folder / "run"))
+    with Client(cluster) as client:  # type: ignore[no-untyped-call]  # distributed is untyped
+        client.write_scheduler_file(str(folder / "scheduler.json"))
+    for name in (cluster.scheduler_address, str(folder / "scheduler.json")):
+        chosen = options(folder / "run", hardware=Hardware(gpus=0, scheduler=name), overwrite=True)
+        report = translate(folder / "a.zarr", folder / "b.zarr", chosen)
+        assert report.complete
+        assert array_files(folder / "b.zarr") == array_files(folder / "alone.zarr")
+
+
+def test_a_cluster_outlives_the_job_and_takes_a_cohort(folder: Path, cluster: Any) -> None:
+    chosen = options(folder / "run", hardware=Hardware(gpus=0, scheduler=cluster.scheduler_address))
+    pairs = [(folder / "a.zarr", folder / f"{k}.zarr") for k in range(3)]
+    report = translate_all(pairs, chosen)
+    assert all(image.complete for image in report.images)
+    assert array_files(pairs[0][1]) == array_files(pairs[2][1])
+    assert len(cluster.scheduler_info["workers"]) == 2
+
+
+def test_a_cluster_that_is_not_there_is_one_line(folder: Path) -> None:
+    chosen = options(folder / "run", hardware=Hardware(gpus=0, scheduler="tcp://127.0.0.1:1"))
+    with pytest.raises(InputError, match="127.0.0.1:1") as error:
+        translate(folder / "a.zarr", folder / "b.zarr", chosen)
+    assert "\n" not in str(error.value)
+    assert not (folder / "b.zarr").exists()
