@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,12 @@ def test_nothing_is_kept_once_all_regions_have_read(folder: Path) -> None:
 
 
 class Counted:
-    """Counts what goes through local stores: bytes read by key, and writes by key."""
+    """Counts what goes through local stores: bytes read by key, and files of chunks written."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bytes_read: Counter[str] = Counter()
         self.writes: Counter[str] = Counter()
-        read, write = LocalStore.get, LocalStore.set
+        read, replace = LocalStore.get, os.replace
 
         async def get(store: Any, key: str, prototype: Any, byte_range: Any = None) -> Any:
             value = await read(store, key, prototype, byte_range)
@@ -73,12 +74,14 @@ class Counted:
                 self.bytes_read[f"{store.root.name}/{key}"] += len(value)
             return value
 
-        async def set_(store: Any, key: str, value: Any) -> None:
-            self.writes[f"{store.root.name}/{key}"] += 1
-            await write(store, key, value)
+        def replaced(source: str | Path, target: str | Path) -> None:
+            # Zarr's stores and our own shards both come into being by this.
+            if "/c/" in str(target):
+                self.writes[str(target)] += 1
+            replace(source, target)
 
         monkeypatch.setattr(LocalStore, "get", get)
-        monkeypatch.setattr(LocalStore, "set", set_)
+        monkeypatch.setattr(os, "replace", replaced)
 
 
 def test_a_translation_reads_each_chunk_about_once_and_writes_each_shard_once(
@@ -92,7 +95,6 @@ def test_a_translation_reads_each_chunk_about_once_and_writes_each_shard_once(
     stored = sum(file.stat().st_size for file in (tmp_path / "a.zarr" / "0" / "c").rglob("*/*"))
     read = sum(size for key, size in counted.bytes_read.items() if key.startswith("a.zarr/0/"))
     assert read <= 1.15 * stored
-    shards = {key: count for key, count in counted.writes.items() if "/c/" in key}
-    assert set(shards.values()) == {1}
+    assert set(counted.writes.values()) == {1}
     written = [path for path in (tmp_path / "b.zarr").rglob("c/*/*") if path.is_file()]
-    assert len(shards) == len(written)
+    assert len(counted.writes) == len(written)
