@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +22,9 @@ from tests.image.stores import write_store
 def store(tmp_path: Path) -> Path:
     write_store(tmp_path / "a.zarr", np.zeros((80, 90), np.uint8))
     return tmp_path / "a.zarr"
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "viewing.md").read_text(encoding="utf-8")
 
 
 def run(*arguments: object) -> Result:
@@ -80,3 +85,23 @@ def test_options_that_do_not_go_together_and_missing_stores_end_with_2(
     done = run(store if arguments else store / "missing.zarr", *arguments)
     assert done.exit_code == 2
     assert "Error: " in done.stderr
+
+
+@pytest.mark.parametrize("line", re.findall(r"^stable-tiles view (.+)$", DOCS, re.MULTILINE))
+def test_a_command_line_of_the_docs_parses(line: str) -> None:
+    command = main.get_command(
+        main.make_context("stable-tiles", [], resilient_parsing=True), "view"
+    )
+    assert command is not None
+    command.make_context("view", shlex.split(line))
+
+
+def test_the_python_block_of_the_docs_runs(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(store.parent)
+    for name in ("slide.zarr", "slide.translated.zarr"):
+        write_store(store.parent / name, np.zeros((80, 90), np.uint8))
+    (block,) = re.findall(r"```python\n(.+?)```", DOCS, re.DOTALL)
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:")

@@ -31,7 +31,7 @@ export function button(
 
 /** A heading with its controls below. */
 export function section(title: string, ...children: Child[]): HTMLElement {
-  return element('section', {}, element('h2', {}, title), ...children);
+  return element('section', {}, element('h2', { title }, title), ...children);
 }
 
 /** A slider over whole numbers that can also be moved from elsewhere. */
@@ -131,6 +131,8 @@ export function range(
     const at = sliders.map((s) => (Number(s.value) - limits.min) / (limits.max - limits.min));
     track.style.setProperty('--low', String(at[0]));
     track.style.setProperty('--high', String(at[1]));
+    // Where both thumbs meet at the far end, the lower one must stay within reach.
+    sliders[0].style.zIndex = at[0] > 0.5 ? '1' : '0';
   };
   const read = (from: HTMLInputElement[], to: HTMLInputElement[], moved: number) => {
     const values = from.map((input) => Number(input.value));

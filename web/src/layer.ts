@@ -31,6 +31,10 @@ export const MAX_ON = 8;
 
 const [SMALL_TILE, LARGE_TILE, CUT_TILE] = [256, 1024, 512];
 
+/** What the tiles of a layer may take on the graphics card, and how many a large screen needs. */
+const CARD_BYTES = 256 * 2 ** 20;
+const [FEWEST_TILES, MOST_TILES] = [96, 256];
+
 type Failure = (message: string) => void;
 
 /** Tiles of one plane at a time; while another loads, the one before stays. */
@@ -96,7 +100,7 @@ export class ChannelLayer {
     this.layer = new WebGLTileLayer({
       source: this.source,
       extent: extentOf(picture, frame),
-      cacheSize: 256,
+      cacheSize: tilesKept(picture, this.bands.length),
       style: { variables: this.variables(views), color: additive(this.bands.length) },
     });
   }
@@ -142,7 +146,7 @@ export class HeatLayer {
     this.layer = new WebGLTileLayer({
       source: this.source,
       extent: extentOf(picture, frame),
-      cacheSize: 128,
+      cacheSize: tilesKept(picture, 1),
       zIndex: 1,
       style: { variables: this.variables(range), color: HEAT },
     });
@@ -205,6 +209,12 @@ function gridOf(picture: Picture, frame: Frame): TileGrid {
 function side(chunk: number): number {
   if (chunk > LARGE_TILE) return CUT_TILE;
   return chunk * Math.max(1, Math.ceil(SMALL_TILE / chunk));
+}
+
+function tilesKept(picture: Picture, bands: number): number {
+  const [height, width] = picture.levels[0].chunk.map(side);
+  const bytes = height * width * bands * (picture.isBytes ? 1 : 4);
+  return Math.min(MOST_TILES, Math.max(FEWEST_TILES, Math.floor(CARD_BYTES / bytes)));
 }
 
 function bandsOf(views: readonly ChannelView[]): number[] {

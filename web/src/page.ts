@@ -233,6 +233,7 @@ export class Page {
 
   /** Step through time until asked again; each plane waits for the one before. */
   private play(): void {
+    if (this.length('t') < 2) return;
     const playing = document.body.classList.toggle('playing');
     window.clearInterval(this.playTimer);
     if (!playing) return;
