@@ -76,12 +76,9 @@ def verdict(found: Sequence[Order]) -> str:
     if not other:
         words = f"The order equals the paper's by {_all(same)}."
     elif not same:
-        words = f"The order is not the paper's by any metric: {_differences(other)}."
+        words = f"The order is not the paper's by any metric ({_names(other)})."
     else:
-        words = (
-            f"The order equals the paper's by {_names(same)}, and not by {_names(other)}: "
-            f"{_differences(other)}."
-        )
+        words = f"The order equals the paper's by {_names(same)}, and not by {_names(other)}."
     return f"{words} {_first(found)}"
 
 
@@ -97,13 +94,6 @@ def _first(found: Sequence[Order]) -> str:
     lost = "; ".join(f"by {_label(o)} {o.here[0]} is" for o in found if o.here[0] != name)
     where = f"by {_names(won)} alone" if won else "by no metric"
     return f"{name}, first in the paper, is first here {where}: {lost}."
-
-
-def _differences(found: Sequence[Order]) -> str:
-    return "; ".join(
-        f"by {_label(one)} here {', '.join(one.here)}, in the paper {', '.join(one.paper)}"
-        for one in found
-    )
 
 
 def _all(found: Sequence[Order]) -> str:

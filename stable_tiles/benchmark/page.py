@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stable_tiles.benchmark.order import LABELS
+from stable_tiles.benchmark.order import LABELS, Order
 from stable_tiles.benchmark.results import GROUPS, Results, Row
 from stable_tiles.evaluate.page import (
     Html,
@@ -68,15 +68,15 @@ def _group(results: Results, title: str, rows: Mapping[str, Row], pictures: Pict
     if followed:
         words = "dF/F0 of the true cell nearest the centre (blue) and of its match (red), by frame."
         parts += [panels(followed, wide=True), note(words)]
-    verdict = results.verdicts.get(next(iter(rows.values())).group)
+    group = next(iter(rows.values())).group
     return [
         section(f"{title}: the same part of the first scene", *parts),
         section(
             f"{title}: metrics",
-            *([note(verdict)] if verdict else []),
-            panels(_plots(results, rows)),
+            panels(_plots(results, rows), wide=True),
             note(_LEGEND),
             _beside(rows),
+            *_orders(results.orders[group]),
         ),
         section(f"{title}: statistics", _statistics(rows), _tests(results, rows), _seeds(rows)),
     ]
@@ -100,7 +100,9 @@ def _plots(results: Results, rows: Mapping[str, Row]) -> list[Html]:
         seed, first = next(iter(next(iter(rows.values())).seeds.items()))
         bars = {"truth": int(first["cells_true"]), **cells}
         plots.append(figure(counts(bars, "cells"), f"Number of cells, seed {seed}"))
-    for metric in dict.fromkeys(m for row in rows.values() for m in row.metrics):
+    for metric in _metrics(rows):
+        if metric == "count_error" and cells:
+            continue  # bars show it
         groups = {n: r.metrics[metric].values for n, r in rows.items() if metric in r.metrics}
         stars = {test.b: test.stars for test in results.tests if test.metric == metric}
         plots.append(figure(boxes(groups, LABELS[metric], stars), LABELS[metric]))
@@ -109,26 +111,37 @@ def _plots(results: Results, rows: Mapping[str, Row]) -> list[Html]:
 
 def _beside(rows: Mapping[str, Row]) -> Html:
     """Medians found here, each with the paper's."""
-    metrics = list(dict.fromkeys(m for row in rows.values() for m in row.metrics))
-    head = ["median", *(f"{LABELS[m]}{x}" for m in metrics for x in (", here", ", paper"))]
+    metrics = _metrics(rows)
     lines = []
     for name, row in rows.items():
         line = [name if row.same_as is None else f"{name} (is {row.same_as})"]
         for metric in metrics:
             here, printed = row.metrics.get(metric), row.paper.get(metric)
-            line += [
-                number(here.median) if here else "-",
-                "-" if printed is None else number(printed),
-            ]
+            beside = "" if printed is None else f" ({number(printed)})"
+            line.append(f"{number(here.median) if here else '-'}{beside}")
         lines.append(line)
-    return table(head, lines)
+    return table(("median (the paper's)", *(LABELS[metric] for metric in metrics)), lines)
+
+
+def _orders(found: Sequence[Order]) -> list[Html]:
+    """Methods from the best to the worst, here and in the paper."""
+    if not found:
+        return []
+    lines = [
+        (LABELS[one.metric], ", ".join(one.here), ", ".join(one.paper), "yes" if one.same else "no")
+        for one in found
+    ]
+    return [table(("best first", "here", "in the paper", "the same"), lines)]
+
+
+def _metrics(rows: Mapping[str, Row]) -> list[str]:
+    return list(dict.fromkeys(metric for row in rows.values() for metric in row.metrics))
 
 
 def _statistics(rows: Mapping[str, Row]) -> Html:
-    metrics = dict.fromkeys(m for row in rows.values() for m in row.metrics)
     lines = [
         (LABELS[metric], *statistics_row(name, row.metrics[metric]))
-        for metric in metrics
+        for metric in _metrics(rows)
         for name, row in rows.items()
         if metric in row.metrics
     ]

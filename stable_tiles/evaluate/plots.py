@@ -74,7 +74,8 @@ def boxes(
 
 def counts(bars: Mapping[str, int], label: str) -> bytes:
     """A PNG: one bar a name, its number above it."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained", dpi=DPI)
+    width = max(WIDTH, 0.75 * len(bars) + 1)
+    figure = Figure(figsize=(width, HEIGHT), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     drawn = axes.bar(list(bars), list(bars.values()), width=0.55, color=COLORS[1::-1])
     axes.bar_label(drawn)
