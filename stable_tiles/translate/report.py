@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
@@ -131,6 +132,7 @@ class Tally:
         self.pixels = 0
         self.forward_seconds = 0.0
         self.halved = 0
+        self._began = 0.0
         self._spans: dict[str, list[tuple[float, float]]] = {}
         self._peaks: dict[str, int] = {}
 
@@ -140,9 +142,15 @@ class Tally:
         self.pixels += receipt.region.size
         self.forward_seconds += values["forward_seconds"]
         self.halved += values["halved"]
+        self._began = min(self._began or values["began"], values["began"])
         process = values["process"]
         self._spans.setdefault(process, []).append((values["began"], values["ended"]))
         self._peaks[process] = max(self._peaks.get(process, 0), values["peak_rss_bytes"])
+
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the first region began; 0 before any is counted."""
+        return max(0.0, time.time() - self._began) if self._began else 0.0
 
     @property
     def busy_seconds(self) -> float:

@@ -113,7 +113,8 @@ class Running:
                 attributes = _attributes(self.work, self._options, report)
                 seal(self.work, attributes, overwrite=self._options.overwrite)
         self.close()
-        return report.lasting(time.perf_counter() - self._began)
+        lasted = time.perf_counter() - self._began
+        return report.lasting(min(lasted, self.tally.age_seconds or lasted))
 
     def close(self) -> None:
         """Let go of the output."""
