@@ -122,7 +122,7 @@ def bare(scene: Scene) -> Any:
         network(planes, area)
 
     began = time.perf_counter()
-    for _ in lanes.map(forwarded, passes, 0):
+    for _ in lanes.map(forwarded, passes):
         pass
     scene.seconds = time.perf_counter() - began  # type: ignore[attr-defined]  # of this alone
     return None

@@ -1,24 +1,22 @@
-"""Lanes: threads that pass tiles through the network, the work of the oldest region first.
+"""Lanes: threads that pass tiles through the network, in the order in which they are told.
 
-This module alone knows which thread computes what.  Results come back in the
-order of their items, so nothing that is made of them depends on the number of
-lanes or on their speed.
+Results come back in the order of their items, so nothing that is made of them
+depends on the number of lanes or on their speed.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from itertools import count
-from queue import PriorityQueue
-from threading import Lock, Thread
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-_LAST = float("inf")
+
+def _nothing() -> None:
+    """What happens by default."""
 
 
 class Lanes:
@@ -36,17 +34,16 @@ class Lanes:
         Called in each thread when it starts.
     """
 
-    def __init__(self, number: int, begin: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, number: int, begin: Callable[[], None] = _nothing) -> None:
         self.number = number
-        self._begin = begin
-        self._serial = count()
-        self._closed = False
-        self._lock = Lock()
-        self._queue: PriorityQueue[tuple[float, int, Callable[[], None] | None]] = PriorityQueue()
-        for _ in range(number):
-            Thread(target=self._serve, daemon=True).start()
+        self._pool = ThreadPoolExecutor(number, initializer=begin)
 
-    def map(self, work: Callable[[Item], Made], items: Iterable[Item], rank: int) -> Iterator[Made]:
+    def map(
+        self,
+        work: Callable[[Item], Made],
+        items: Iterable[Item],
+        emptied: Callable[[], None] = _nothing,
+    ) -> Iterator[Made]:
         """What `work` makes of each item, in their order; a few items are ahead at most.
 
         Parameters
@@ -55,15 +52,21 @@ class Lanes:
             Called in the lanes.
         items : iterable
             Taken as they are needed.
-        rank : int
-            Items of the lowest rank are worked on first.
+        emptied : function
+            Called when the last item is taken, while a few are still in work.
+
+        Raises
+        ------
+        RuntimeError
+            If the lanes are closed.
         """
         pending: deque[Future[Made]] = deque()
         try:
             for item in items:
-                pending.append(self._submit(work, item, rank))
+                pending.append(self._pool.submit(work, item))
                 if len(pending) > self.number:
                     yield pending.popleft().result()
+            emptied()
             while pending:
                 yield pending.popleft().result()
         finally:
@@ -72,33 +75,4 @@ class Lanes:
 
     def close(self) -> None:
         """End the threads once they have done what is queued; `map` fails from now on."""
-        with self._lock:
-            self._closed = True
-            for _ in range(self.number):
-                self._queue.put((_LAST, next(self._serial), None))
-
-    def _submit(self, work: Callable[[Item], Made], item: Item, rank: int) -> Future[Made]:
-        future: Future[Made] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(work(item))
-            except BaseException as error:  # handed to whoever waits for the result
-                future.set_exception(error)
-
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the lanes are closed")
-            self._queue.put((rank, next(self._serial), run))
-        return future
-
-    def _serve(self) -> None:
-        self._begin()
-        while True:
-            _, _, run = self._queue.get()
-            if run is None:
-                return
-            run()
-            del run
+        self._pool.shutdown(wait=False)

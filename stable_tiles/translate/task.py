@@ -13,9 +13,10 @@ overlap, and memory is bounded even where a store is slow::
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from stable_tiles.image.writer import ImageWriter
 from stable_tiles.ledger import Ledger, Receipt
 from stable_tiles.region import Region
 from stable_tiles.tiling.grid import TileGrid
+from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.job import ERROR_CHANNELS, Job
 from stable_tiles.translate.kept import Kept
 from stable_tiles.translate.memory import process_name
@@ -69,13 +71,14 @@ def make_region(job: Job, region: Region) -> Receipt | Failure:
 
 
 def _make(job: Job, tools: Tools, region: Region) -> Receipt:
-    stages, watch = tools.engine.stages, _Watch(tools)
+    stages = tools.engine.stages
     with stages.admitted:
         with stages.reading:
             began = time.time()
             sheet = _read(job, tools, region)
-        with stages.network:
-            canvas = _translated(job, tools, region, sheet, watch)
+        with _Turn(stages.network) as turn:
+            course = _Course(tools, turn.pass_on)
+            canvas = _translated(job, course, region, sheet)
         del sheet
         with stages.writing:
             files = _write(job, tools.writer, region, canvas.pixels)
@@ -83,8 +86,8 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
                 files += _write(job, tools.errors, region, canvas.errors)
             values = {
                 "clipped": canvas.clipped,
-                "halved": watch.halved,
-                "forward_seconds": watch.seconds / tools.engine.lanes.number,
+                "halved": course.halved,
+                "forward_seconds": course.seconds / tools.engine.lanes.number,
                 "began": began,
                 "ended": time.time(),
                 "peak_rss_bytes": peak_rss_bytes(),
@@ -113,11 +116,46 @@ def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[An
     return [str((writer.store / file).relative_to(job.folder)) for file in files]
 
 
-class _Watch:
-    """Sums the seconds that one region's tiles spend in the network, and passes cut in two."""
+class _Turn:
+    """A gate that is held until it is passed on, at the latest at the end."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tiles = tools.tiles
+    def __init__(self, gate: BoundedSemaphore) -> None:
+        self._gate, self._held = gate, False
+
+    def __enter__(self) -> _Turn:
+        self._held = self._gate.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Let the next one in."""
+        if self._held:
+            self._held = False
+            self._gate.release()
+
+
+class _Course:
+    """One region's way through the network, with what it takes.
+
+    Parameters
+    ----------
+    tools : Tools
+        Of this process.
+    leaving : function
+        Called when the region's last tile is told to the lanes.
+
+    Attributes
+    ----------
+    seconds : float
+        Spent in the network so far, over all lanes.
+    halved : int
+        Passes that did not fit into the device's memory.
+    """
+
+    def __init__(self, tools: Tools, leaving: Callable[[], None]) -> None:
+        self.tools, self.leaving = tools, leaving
         self._lock = Lock()
         self.seconds = 0.0
         self.halved = 0
@@ -129,55 +167,70 @@ class _Watch:
 
     def timed(self, network: Network) -> Network:
         """The same network, its time counted."""
+        tiles = self.tools.tiles
 
         def run(planes: Tensor, area: Region) -> Tensor:
-            before = self._tiles.seconds
+            before = tiles.seconds
             result = network(planes, area)
             with self._lock:
-                self.seconds += self._tiles.seconds - before
+                self.seconds += tiles.seconds - before
             return result
 
         return run
 
+    def render(
+        self, renderer: Renderer, sheet: Sheet, target: Region, network: Network, *, last: bool
+    ) -> Canvas:
+        """What a renderer makes with the network; `last` if the region needs nothing after it."""
+        lanes = self.tools.engine.lanes
+        run = partial(lanes.map, emptied=self.leaving) if last else lanes.map
+        return replace(renderer, run=run).render(sheet, target, self.timed(network))
 
-def _translated(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watch) -> Canvas:
+
+def _translated(job: Job, course: _Course, region: Region, sheet: Sheet) -> Canvas:
     """All planes together, or each with the statistics that were gathered of it."""
     if job.survey is None:
-        return _rendered(job, tools, region, sheet, watch)
+        return _rendered(job, course, course.tools.tiles, region, sheet)
     kept, parts = Kept(job.folder), []
     for number, plane in enumerate(job.cut.planes(region)):
-        told = tools.tiles.given(kept.load(plane, job.survey))
+        told = course.tools.tiles.given(kept.load(plane, job.survey))
         one = Sheet(sheet.planes[number : number + 1], sheet.area)
-        parts.append(_rendered(job, replace(tools, tiles=told), region, one, watch))
+        parts.append(_rendered(job, course, told, region, one))
     return Canvas.joined(parts)
 
 
-def _rendered(job: Job, tools: Tools, region: Region, sheet: Sheet, watch: _Watch) -> Canvas:
+def _rendered(
+    job: Job, course: _Course, tiles: TileNetwork, region: Region, sheet: Sheet
+) -> Canvas:
     """In one pass, or the feature map of all that the last pass reads and then that pass."""
     target, first = job.cut.plane(region), job.cut.first_grid(region)
-    tiles, errors = tools.tiles, len(ERROR_CHANNELS) if job.errors else 0
-    last = Renderer(
+    errors = len(ERROR_CHANNELS) if job.errors else 0
+    renderer = Renderer(
         job.cut.grid,
         job.intensity,
         job.spec.layout.shape[1],
         errors,
         batch=max(1, job.forward.batch_pixels // job.cut.largest_tile(region)),
         device=tiles.device,
-        run=partial(tools.engine.lanes.map, rank=next(tools.engine.stages.ranks)),
-        when_full=watch.count_halved,
+        when_full=course.count_halved,
     )
+    last = job.survey is None  # else further planes may follow
     if first is None or _is_one_tile(first, job.cut.grid, target):
         network = tiles.translate_with_errors if errors else tiles.translate
-        return last.render(sheet, target, watch.timed(network))
+        return course.render(renderer, sheet, target, network, last=last)
     needed = job.cut.grid.reads(target)
-    encoder = replace(last, grid=first, intensity=job.intensity.entering(), channels=tiles.features)
-    decoder = replace(last, intensity=job.intensity.leaving())
-    some = max(last.batch, FEATURE_BYTES // (4 * tiles.features * needed.size))
+    encoder = replace(
+        renderer, grid=first, intensity=job.intensity.entering(), channels=tiles.features
+    )
+    decoder = replace(renderer, intensity=job.intensity.leaving())
+    some = max(renderer.batch, FEATURE_BYTES // (4 * tiles.features * needed.size))
     parts = []
     for start in range(0, len(sheet.planes), some):
         part = Sheet(sheet.planes[start : start + some], sheet.area)
-        features = encoder.render(part, needed, watch.timed(tiles.encode)).pixels
-        parts.append(decoder.render(Sheet(features, needed), target, watch.timed(tiles.decode)))
+        features = course.render(encoder, part, needed, tiles.encode, last=False).pixels
+        ends = last and start + some >= len(sheet.planes)
+        made = Sheet(features, needed)
+        parts.append(course.render(decoder, made, target, tiles.decode, last=ends))
     return Canvas.joined(parts)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 
@@ -26,21 +24,22 @@ from stable_tiles.translate.reader import Reader
 DEPTH = 3
 """Regions in work at a time in one process: one read, one in the network, one written."""
 
-_IN_NETWORK = 2
-"""Regions whose tiles may be in the lanes: the next one's fill what the first one's leave idle."""
 _JOBS = 2
 """Jobs whose tools a process keeps: one that ends and the next."""
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Gates that a region passes one after the other, which bounds a process's memory."""
+    """Gates that a region passes one after the other, which bounds a process's memory.
+
+    The network is passed on when a region's last tiles are told to the lanes:
+    the next one's first fill what they leave idle.
+    """
 
     admitted: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(DEPTH))
     reading: BoundedSemaphore = field(default_factory=BoundedSemaphore)
-    network: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_IN_NETWORK))
+    network: BoundedSemaphore = field(default_factory=BoundedSemaphore)
     writing: BoundedSemaphore = field(default_factory=BoundedSemaphore)
-    ranks: Iterator[int] = field(default_factory=count)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def test_results_come_in_the_order_of_their_items_whatever_each_takes(
         time.sleep(item[1] / 1000)
         return item[0]
 
-    assert list(lanes.map(slow, enumerate(delays), 0)) == list(range(len(delays)))
+    assert list(lanes.map(slow, enumerate(delays))) == list(range(len(delays)))
     lanes.close()
 
 
@@ -36,32 +36,31 @@ def test_items_are_taken_only_a_few_ahead_of_those_handed_back() -> None:
             yield taken
 
     lanes = Lanes(2)
-    made = lanes.map(lambda item: item, items(), 0)
+    made = lanes.map(lambda item: item, items())
     next(made)
     assert taken <= 4
     lanes.close()
 
 
-def test_the_work_of_the_lowest_rank_comes_first() -> None:
-    lanes = Lanes(1)
-    order: list[int] = []
-    gate = threading.Event()
+def test_who_waits_for_the_last_item_hears_of_it_while_it_is_in_work() -> None:
+    lanes, gate = Lanes(1), threading.Event()
+    told: list[int] = []
 
-    def block(_: int) -> None:
+    def wait(item: int) -> int:
         gate.wait(10)
+        return item
 
-    holding = threading.Thread(target=lambda: list(lanes.map(block, [0], 0)))
-    holding.start()
-    waiting = []
-    for rank in (3, 1, 2):
-        thread = threading.Thread(target=lambda r=rank: list(lanes.map(order.append, [r], r)))
-        thread.start()
-        waiting.append(thread)
-        time.sleep(0.05)
+    def emptied() -> None:
+        told.append(1)
+        gate.set()
+
     gate.set()
-    for thread in (holding, *waiting):
-        thread.join(10)
-    assert order == [1, 2, 3]
+    made = lanes.map(wait, [1, 2, 3], emptied)
+    assert next(made) == 1
+    assert not told
+    gate.clear()
+    assert list(made) == [2, 3]
+    assert told == [1]
     lanes.close()
 
 
@@ -72,8 +71,8 @@ def test_an_error_reaches_whoever_waits_and_the_lane_goes_on() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        list(lanes.map(fails, [1, 2], 0))
-    assert list(lanes.map(abs, [-1], 0)) == [1]
+        list(lanes.map(fails, [1, 2]))
+    assert list(lanes.map(abs, [-1])) == [1]
     lanes.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        list(lanes.map(abs, [-1], 0))
+    with pytest.raises(RuntimeError, match="shutdown"):
+        list(lanes.map(abs, [-1]))
