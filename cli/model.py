@@ -10,6 +10,7 @@ import click
 from .output import common_options, emit, session
 
 if TYPE_CHECKING:
+    from stable_tiles.exchange.verb import ModelExport
     from stable_tiles.model_info import DomainInfo, ModelInfo
 
 _PATH = click.Path(path_type=Path)
@@ -17,7 +18,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def model() -> None:
-    """Import the authors' checkpoints, and describe a model."""
+    """Import the authors' checkpoints, export and describe models."""
 
 
 @model.command("import")
@@ -56,6 +57,46 @@ def import_(
 
 @model.command()
 @click.argument("run", type=_PATH, metavar="RUN")
+@click.argument("output", type=_PATH, metavar="OUT.onnx")
+@click.option(
+    "--direction",
+    default="a2b",
+    show_default=True,
+    metavar="a2b|b2a",
+    help="From which domain to which.",
+)
+@click.option(
+    "--opset", default=17, show_default=True, metavar="16|17|18", help="Version of the operators."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
+@common_options
+def export(
+    run: Path,
+    output: Path,
+    *,
+    direction: str,
+    opset: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Write the translator of RUN as a file that other programs run.
+
+    OUT.onnx takes and gives images of any size in network units; its metadata
+    say how pixels become these. The file is compared with the model in
+    onnxruntime before it gets its name.
+    """
+    with session(quiet=quiet, verbose=verbose, debug=debug):
+        from stable_tiles.exchange.verb import export_model
+
+        made = export_model(run, output, direction=direction, opset=opset, overwrite=overwrite)
+        emit(made, as_json, _exported(made))
+
+
+@model.command()
+@click.argument("run", type=_PATH, metavar="RUN")
 @common_options
 def info(run: Path, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
     """Describe the model of RUN: architecture, domains, reach, size, what made it."""
@@ -64,6 +105,18 @@ def info(run: Path, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -
 
         found = model_info(run)
         emit(found, as_json, _text(found))
+
+
+def _exported(made: ModelExport) -> str:
+    checked = (
+        "not compared with the model: pip install 'stable-tiles[onnx]'"
+        if made.max_abs_difference is None
+        else f"differs from the model by up to {made.max_abs_difference:.1g}"
+    )
+    return (
+        f"wrote {made.output}: {made.format}, {made.direction}, opset {made.opset}, "
+        f"{made.bytes_out / 2**20:.1f} MiB\n{checked}"
+    )
 
 
 def _text(found: ModelInfo) -> str:

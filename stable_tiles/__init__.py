@@ -23,6 +23,7 @@ _HOME = {
     "check": "stable_tiles.check",
     "convert": "stable_tiles.convert",
     "export": "stable_tiles.export",
+    "export_model": "stable_tiles.exchange.verb",
     "export_view": "stable_tiles.view",
     "denoise": "stable_tiles.translate.denoise",
     "evaluate_compare": "stable_tiles.evaluate.compare",

@@ -35,6 +35,7 @@ LAYERS = (
     {"methods", "model", "model_document", "model_info", "official"},
     {
         "convert",
+        "exchange",
         "export",
         "train",
         "translate",

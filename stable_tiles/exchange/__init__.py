@@ -1,0 +1,1 @@
+"""Exchange: models as files that other programs run."""
