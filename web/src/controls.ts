@@ -115,7 +115,7 @@ export function range(
   high: number,
   change: (low: number, high: number) => void,
 ): HTMLElement {
-  const digits = Math.max(0, 3 - Math.floor(Math.log10(limits.max - limits.min || 1)));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(limits.max - limits.min || 1)));
   const shown = (value: number) => String(Number(value.toFixed(Math.min(digits, 12))));
   const step = niceStep((limits.max - limits.min) / 500, limits);
   const make = (type: string, name: string, value: number) => {
