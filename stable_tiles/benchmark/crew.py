@@ -134,7 +134,7 @@ def _life(work: Work, threads: int, line: connection.Connection) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     Thread(target=_follow, args=(line,), daemon=True).start()
     torch.set_num_threads(threads)
-    error = None
+    error: StableTilesError | None = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", category=UserWarning, module="stable_tiles")
         try:
