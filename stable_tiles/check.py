@@ -21,6 +21,7 @@ from stable_tiles.networks.statistics import instance_norms
 from stable_tiles.progress import Progress, silent
 from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
+from stable_tiles.tiling.frames import Frames
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.cut import Sizes, choose_tilings
 from stable_tiles.translate.find import find_run
@@ -131,7 +132,7 @@ def check(
     forward = Forward(resources.device, "32", False, 1, resources.threads, frozen=norm == "frozen")
     network = TileNetwork(model, way, forward)
     units = torch.from_numpy(planes)
-    whole = network.translate(units, Region.whole(planes.shape[2:])).cpu().numpy()
+    whole = network.translate(units, Region.whole(planes.shape[-2:])).cpu().numpy()
     told = _told(network, model, options, norm, units)
     grid, tiled = _tiled(planes, tiling, told, progress)
     return CheckReport(
@@ -189,24 +190,37 @@ def seam_index(planes: npt.NDArray[np.float32], grid: TileGrid) -> float:
 def _sample(
     model: Model, source: str | Path | None, options: TranslateOptions, side: int
 ) -> npt.NDArray[np.float32]:
-    """One plane (1, c, y, x) in network units: the middle of an image, or noise."""
-    channels = model.source(options.direction).channels
+    """What makes one plane, in network units: the middle of an image, or noise.
+
+    Returns
+    -------
+    array of float32, (1, c, y, x), or (1, t, c, y, x) where the network reads several frames
+    """
+    channels, frames = model.source(options.direction).channels, model.settings.frames_read
     if source is None:
-        return np.random.default_rng(0).random((1, channels, side, side + 2), np.float32)
+        shape = (1, frames, channels, side, side + 2)
+        noise = np.random.default_rng(0).random(shape, np.float32)
+        return noise if frames > 1 else noise[:, 0]
     image = open_image(source)
     intensity, _ = fit_intensity(image, model, options)
     t, _, z, *plane = image.shape
     start = [max(0, (size - side) // 2) for size in plane]
     stop = [min(size, begin + side) for begin, size in zip(start, plane, strict=True)]
-    box = Region((t // 2, z // 2, *start), (t // 2 + 1, z // 2 + 1, *stop))
-    return intensity.enter(image.read(box)[:, :, 0]).numpy()
+    first, last = t // 2, t // 2 + 1
+    chosen: Any = slice(None)
+    if frames > 1:
+        movie = Frames(t, frames // 2)
+        chosen = movie.windows(first, last) - movie.reads(first, last)[0]
+        first, last = movie.reads(first, last)
+    box = Region((first, z // 2, *start), (last, z // 2 + 1, *stop))
+    return intensity.enter(image.read(box)[:, :, 0][chosen]).numpy()
 
 
 def _told(
     network: TileNetwork, model: Model, options: TranslateOptions, norm: Policy, units: Tensor
 ) -> TileNetwork:
     """The network with the sample's statistics where it needs those of a whole plane."""
-    height, width = units.shape[2:]
+    height, width = units.shape[-2:]
     side = max(height, width)
     whole = Tiling(side, side, model.stride, "crop")
     survey = plan_survey(model, options, norm, (height, width), whole)
@@ -218,7 +232,7 @@ def _told(
 def _tiled(
     planes: npt.NDArray[np.float32], tiling: Tiling, network: TileNetwork, progress: Progress
 ) -> tuple[TileGrid, npt.NDArray[np.float32]]:
-    height, width = planes.shape[2:]
+    height, width = planes.shape[-2:]
     whole = Region.whole((height, width))
     y, x = (Window(size, 0, size, size) for size in (height, width))
     grid = TileGrid.cover(tiling, y, x)

@@ -42,7 +42,7 @@ def convolve(
     stride : int
         Pixels between results.
     dilation : int
-        Pixels between taps.
+        Pixels from tap to tap; above 1 the size is kept and the stride 1.
 
     Returns
     -------
@@ -55,10 +55,27 @@ def convolve(
         dtype = torch.get_autocast_dtype("cpu")
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    steps, taps = (stride, stride), (dilation, dilation)
+    if dilation > 1:
+        return _in_phases(x, weight, bias, dilation)
     return torch.mkldnn_convolution(
-        channels_last(x), channels_last(weight), bias, padding, steps, taps, 1
+        channels_last(x), channels_last(weight), bias, padding, (stride, stride), (1, 1), 1
     )
+
+
+def _in_phases(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+    """A dilated convolution that keeps the size, as plain ones of every n-th pixel.
+
+    oneDNN rounds dilated convolutions unlike for images of another width.
+    """
+    (n, channels, height, width), (out, _, kernel, _) = x.shape, weight.shape
+    padded = functional.pad(x, (0, -width % dilation, 0, -height % dilation))
+    rows, columns = (side // dilation for side in padded.shape[2:])
+    apart = padded.reshape(n, channels, rows, dilation, columns, dilation)
+    phases = apart.permute(0, 3, 5, 1, 2, 4).reshape(-1, channels, rows, columns)
+    made = convolve(phases, weight, bias, (kernel // 2, kernel // 2))
+    joined = made.reshape(n, dilation, dilation, out, rows, columns).permute(0, 3, 4, 1, 5, 2)
+    whole = joined.reshape(n, out, rows * dilation, columns * dilation)
+    return whole[:, :, :height, :width]
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from stable_tiles.errors import SettingsError
 from stable_tiles.networks.build import build
-from stable_tiles.networks.support import LARGE, SMALL, BlindRow, SupportNetwork
+from stable_tiles.networks.support import (
+    LARGE,
+    SMALL,
+    BlindRow,
+    HoleConv2d,
+    SupportNetwork,
+)
 from stable_tiles.support import SupportNetworkSettings
 
 TINY = SupportNetworkSettings(frames=5, widths=(4, 8), branch=3, head=(4,))
@@ -114,3 +120,19 @@ def test_a_denoiser_keeps_the_number_of_channels() -> None:
 def test_an_even_number_of_frames_has_no_middle() -> None:
     with pytest.raises(ValueError, match="must be odd"):
         SupportNetworkSettings(frames=4)
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 4), (3, 16), (5, 9)])
+def test_a_dilated_convolution_has_the_same_bits_in_any_tile(kernel: int, dilation: int) -> None:
+    torch.manual_seed(0)
+    layer = HoleConv2d(5, 4, kernel, dilation)
+    x = movie(1, 5, 400, 402)
+    margin = layer.margin[0]
+    with torch.inference_mode():
+        expected = layer.train()(x)
+        whole = layer.eval()(x)
+        tile = layer(x[..., 10:348, 13:352])
+    inner = slice(margin, -margin)
+    shifted = whole[..., 10:348, 13:352]
+    assert torch.equal(tile[..., inner, inner], shifted[..., inner, inner])
+    assert torch.allclose(whole, expected, atol=1e-5)

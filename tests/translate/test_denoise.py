@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from stable_tiles.check import check
 from stable_tiles.errors import Interrupted, ModelError
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.intensity import Normalizer
@@ -167,3 +168,11 @@ def test_a_movie_that_moves_is_warned_of_and_one_that_does_not_is_not(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         denoise(tmp_path / "still.zarr", None, told(run, dry_run=True))
+
+
+def test_check_says_how_a_denoiser_tiles(run: Path, tmp_path: Path) -> None:
+    save_image(tmp_path / "noisy.zarr", noise(5, 1, 1, 90, 80, dtype="uint16"), "tyx")
+    for source in (None, tmp_path / "noisy.zarr"):
+        report = check(run, source, device="cpu")
+        assert report.max_abs_difference == 0
+        assert report.halo == load_model(run).local_reach("a2b")
