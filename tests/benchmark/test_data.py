@@ -6,6 +6,7 @@ import pytest
 
 from stable_tiles.benchmark.data import DataSet, described, find_data
 from stable_tiles.benchmark.paper import study
+from stable_tiles.benchmark.plan import SHARES
 from stable_tiles.errors import InputError
 from tests.train.stores import random_pixels, write_store
 
@@ -57,3 +58,10 @@ def test_shares_round_up_and_begin_at_the_first() -> None:
     assert [len(side) for side in data.share(0.5)] == [10, 4]
     assert data.share(1.0) == (paths, paths[:7])
     assert data.share(0.1)[0] == paths[:2]
+
+
+@pytest.mark.parametrize("percent", SHARES)
+def test_rounding_errors_do_not_add_an_image(percent: int) -> None:
+    for count in range(1, 400):
+        data = DataSet((Path("a"),) * count, (), ())
+        assert len(data.share(percent / 100)[0]) == -(-count * percent // 100)
