@@ -54,7 +54,7 @@ class DataSet:
 
     def share(self, share: float) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
         """The first images of either domain, that share of them rounded up."""
-        few = [side[: ceil(share * len(side) - 1e-9)] for side in (self.a, self.b)]
+        few = [side[: ceil(share * len(side))] for side in (self.a, self.b)]
         return few[0], few[1]
 
     @property
