@@ -57,7 +57,7 @@ def import_(
 
 @model.command()
 @click.argument("run", type=_PATH, metavar="RUN")
-@click.argument("output", type=_PATH, metavar="OUT.onnx")
+@click.argument("output", type=_PATH, metavar="OUT.onnx|OUT.zip")
 @click.option(
     "--direction",
     default="a2b",
@@ -68,6 +68,17 @@ def import_(
 @click.option(
     "--opset", default=17, show_default=True, metavar="16|17|18", help="Version of the operators."
 )
+@click.option(
+    "--author", "authors", multiple=True, metavar="NAME", help="Of a package; repeatable."
+)
+@click.option(
+    "--license",
+    "spdx",
+    default="CC-BY-4.0",
+    show_default=True,
+    metavar="SPDX",
+    help="Of a package's weights.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
 @common_options
 def export(
@@ -76,6 +87,8 @@ def export(
     *,
     direction: str,
     opset: int,
+    authors: tuple[str, ...],
+    spdx: str,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -85,13 +98,22 @@ def export(
     """Write the translator of RUN as a file that other programs run.
 
     OUT.onnx takes and gives images of any size in network units; its metadata
-    say how pixels become these. The file is compared with the model in
-    onnxruntime before it gets its name.
+    say how pixels become these. OUT.zip is a BioImage.IO package of the same
+    network, which takes and gives pixels. The network is compared with the
+    model in onnxruntime before the file gets its name.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug):
+        from stable_tiles.exchange.package import About
         from stable_tiles.exchange.verb import export_model
 
-        made = export_model(run, output, direction=direction, opset=opset, overwrite=overwrite)
+        made = export_model(
+            run,
+            output,
+            direction=direction,
+            opset=opset,
+            overwrite=overwrite,
+            about=About(authors, spdx),
+        )
         emit(made, as_json, _exported(made))
 
 

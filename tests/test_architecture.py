@@ -32,7 +32,7 @@ LAYERS = (
         "usage",
     },
     {"image", "tiling", "networks", "ledger"},
-    {"methods", "model", "model_document", "model_info", "official"},
+    {"methods", "model", "model_document", "model_info", "official", "card"},
     {
         "convert",
         "exchange",

@@ -9,12 +9,16 @@ from typing import Literal, cast
 
 from stable_tiles.errors import InputError, OutputExists
 from stable_tiles.exchange.onnx_file import check_opset, difference, onnx_bytes, runner
+from stable_tiles.exchange.package import About, package_bytes
 from stable_tiles.model import load_model
 from stable_tiles.networks.network import BOTH, Direction
 
-Format = Literal["onnx"]
+Format = Literal["onnx", "bioimage.io"]
 
-_FORMATS: dict[str, Format] = {".onnx": "onnx"}
+NOBODY = About()
+"""No authors."""
+
+_FORMATS: dict[str, Format] = {".onnx": "onnx", ".zip": "bioimage.io"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class ModelExport:
     ----------
     output : str
         The file.
-    format : {"onnx"}
+    format : {"onnx", "bioimage.io"}
     direction : {"a2b", "b2a"}
     opset : int
         Version of ONNX's operators.
@@ -55,6 +59,7 @@ def export_model(
     direction: str = "a2b",
     opset: int = 17,
     overwrite: bool = False,
+    about: About = NOBODY,
 ) -> ModelExport:
     """Write the translator of a run as an ONNX file or a BioImage.IO package.
 
@@ -70,6 +75,8 @@ def export_model(
         Version of ONNX's operators, 16 to 18.
     overwrite : bool
         Whether to replace a file of that name.
+    about : About
+        Authors and licence, of packages.
 
     Raises
     ------
@@ -98,8 +105,9 @@ def export_model(
     content = onnx_bytes(model, way, opset)
     run_onnx = runner(content)
     found = None if run_onnx is None else difference(model, way, run_onnx)
+    made = content if kind == "onnx" else package_bytes(model, way, content, opset, about)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f"{output.name}.partial")
-    partial.write_bytes(content)
+    partial.write_bytes(made)
     os.replace(partial, output)
-    return ModelExport(str(output), kind, way, opset, len(content), model.digest, found)
+    return ModelExport(str(output), kind, way, opset, len(made), model.digest, found)

@@ -11,6 +11,7 @@ from threading import Event
 
 import torch
 
+from stable_tiles.card import write_card
 from stable_tiles.ledger import digest_of
 from stable_tiles.methods.choose import create
 from stable_tiles.methods.method import Method
@@ -180,6 +181,7 @@ def _model_writer(
     def write(step: int) -> None:
         model = Model(network, network.settings, domains, {**provenance, "steps": step})
         model.save(run.path)
+        write_card(model, run.path)
 
     return write
 

@@ -94,6 +94,7 @@ def test_a_run_holds_what_translate_and_people_need(whole: Path) -> None:
         "checkpoints",
         "config.yaml",
         "log.jsonl",
+        "model-card.md",
         "model.json",
         "model.safetensors",
         "previews",
