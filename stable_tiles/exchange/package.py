@@ -221,7 +221,8 @@ def _normalized(pixels: Array, source: Domain) -> Array:
     asked = source.normalization
     if asked.kind == "percentile":
         axes = (2, 3) if asked.per == "channel" else (1, 2, 3)
-        low, high = np.percentile(pixels, asked.bounds, axis=axes, keepdims=True)
+        bounds = [bound for bound in asked.bounds if bound is not None]  # both, of this kind
+        low, high = np.percentile(pixels, bounds, axis=axes, keepdims=True)
         return np.asarray((pixels - low) / (high - low + _EPSILON))
     return source.normalizer.normalize(pixels) if asked.kind == "range" else pixels
 

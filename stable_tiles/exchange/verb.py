@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from stable_tiles.errors import InputError, OutputExists
 from stable_tiles.exchange.onnx_file import check_opset, difference, onnx_bytes, runner
@@ -100,14 +100,13 @@ def export_model(
     check_opset(opset)
     if output.is_dir() or (output.exists() and not overwrite):
         raise OutputExists(f"{output} exists: give another name, or --overwrite")
-    way = cast(Direction, direction)
     model = load_model(run)
-    content = onnx_bytes(model, way, opset)
+    content = onnx_bytes(model, direction, opset)
     run_onnx = runner(content)
-    found = None if run_onnx is None else difference(model, way, run_onnx)
-    made = content if kind == "onnx" else package_bytes(model, way, content, opset, about)
+    found = None if run_onnx is None else difference(model, direction, run_onnx)
+    made = content if kind == "onnx" else package_bytes(model, direction, content, opset, about)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f"{output.name}.partial")
     partial.write_bytes(made)
     os.replace(partial, output)
-    return ModelExport(str(output), kind, way, opset, len(made), model.digest, found)
+    return ModelExport(str(output), kind, direction, opset, len(made), model.digest, found)
