@@ -35,8 +35,8 @@ class SupportNetworkSettings(Architecture):
 
     @property
     def live_values(self) -> int:
-        """Frames as they came and as they are joined, the U-Net's maps and the branch's."""
-        return 4 * self.frames + 8 * self.widths[0] + 12 * self.branch
+        """Frames as they came and joined, the U-Net's maps, and the branch's, joined too."""
+        return 4 * self.frames + 8 * self.widths[0] + 20 * self.branch
 
     @property
     def widest(self) -> int:

@@ -132,16 +132,18 @@ class SupportNetwork(Network):
         n, frames, channels, height, width = x.shape
         apart = x.transpose(1, 2).reshape(n * channels, frames, height, width)
         middle = frames // 2
-        around = torch.cat([apart[:, :middle], apart[:, middle + 1 :]], dim=1)
-        features = self.unet(around)
-        seen = torch.cat([apart[:, middle : middle + 1], features], dim=1)
-        maps = [features, *(found for row in self.rows for found in row(seen))]
-        made = torch.cat(maps, dim=1)
+        # No names for what is needed once: it is freed, and a tile can be larger.
+        features = self.unet(torch.cat([apart[:, :middle], apart[:, middle + 1 :]], dim=1))
+        made = self._around(torch.cat([apart[:, middle : middle + 1], features], dim=1), features)
         *hidden, last = self.head
         for layer in hidden:
             made = functional.relu_(layer(made))
         denoised: Tensor = last(made)
         return denoised.reshape(n, channels, height, width)
+
+    def _around(self, seen: Tensor, features: Tensor) -> Tensor:
+        """Features and all maps of the branch behind each other."""
+        return torch.cat([features, *(found for row in self.rows for found in row(seen))], dim=1)
 
     def local_reach(self, direction: Direction) -> int:
         """Pixels beyond an output pixel, in its own frame and around, that it depends on."""

@@ -124,7 +124,8 @@ def _moment(image: Image, of: tuple[int, int], frames: tuple[int, int]) -> Plane
         box = Region((t, depth // 2, 0, 0), (t + 1, depth // 2 + 1, height, width))
         total += image.read(box, level, (channel,))[0, 0, 0]
     smooth: Plane = gaussian_filter(total / count, _SMOOTHING)
-    return smooth - smooth.mean()
+    smooth -= smooth.mean()
+    return smooth
 
 
 def _coarse(image: Image) -> int:

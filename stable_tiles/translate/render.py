@@ -54,8 +54,8 @@ class Sheet:
     def seen(self, some: slice, read: Region) -> npt.NDArray[Any]:
         """What a tile reads for some planes of the result: (n, c, y, x), or (n, t, c, y, x)."""
         chosen = some if self.windows is None else self.windows[some]
-        box = self.planes[_planes_at(read, self.area)]
-        return box[chosen]
+        pixels: npt.NDArray[Any] = self.planes[_planes_at(read, self.area)][chosen]
+        return pixels
 
 
 @dataclass(frozen=True)
