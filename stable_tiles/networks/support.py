@@ -15,8 +15,8 @@ them are blind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from typing import cast
 
 import torch
@@ -71,13 +71,11 @@ class BlindRow(nn.ModuleList):
             for k, dilation in enumerate(dilations)
         )
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor) -> Iterator[Tensor]:
         """The maps (n, width, h, w) behind every convolution of a map (n, first, h, w)."""
-        maps = []
         for layer in self:
             x = functional.relu_(layer(x))
-            maps.append(x)
-        return maps
+            yield x
 
     def needs(self, span: Span) -> Span:
         """Input pixels that the last map's pixels depend on."""
@@ -134,16 +132,14 @@ class SupportNetwork(Network):
         middle = frames // 2
         # No names for what is needed once: it is freed, and a tile can be larger.
         features = self.unet(torch.cat([apart[:, :middle], apart[:, middle + 1 :]], dim=1))
-        made = self._around(torch.cat([apart[:, middle : middle + 1], features], dim=1), features)
-        *hidden, last = self.head
+        seen = torch.cat([apart[:, middle : middle + 1], features], dim=1)
+        rows = (found for row in self.rows for found in row(seen))
+        first, *hidden, last = self.head
+        made = functional.relu_(_joined(chain([features], rows), first))
         for layer in hidden:
             made = functional.relu_(layer(made))
         denoised: Tensor = last(made)
         return denoised.reshape(n, channels, height, width)
-
-    def _around(self, seen: Tensor, features: Tensor) -> Tensor:
-        """Features and all maps of the branch behind each other."""
-        return torch.cat([features, *(found for row in self.rows for found in row(seen))], dim=1)
 
     def local_reach(self, direction: Direction) -> int:
         """Pixels beyond an output pixel, in its own frame and around, that it depends on."""
@@ -155,6 +151,22 @@ class SupportNetwork(Network):
     def _needs(self, span: Span) -> Span:
         rows = [row.needs(span) for row in cast("list[BlindRow]", list(self.rows))]
         return self.unet.needs(rows[0].join(rows[1]))
+
+
+def _joined(maps: Iterable[Tensor], layer: PlainConv2d) -> Tensor:
+    """What a 1 x 1 convolution makes of maps behind each other, which are never all there."""
+    bias, first = layer.bias, 0
+    total: Tensor | None = None
+    for x in maps:
+        weight = layer.weight[:, first : first + x.shape[1]]
+        if layer.training:
+            part = functional.conv2d(channels_last(x), weight, bias)
+        else:
+            part = convolve(x, weight, bias, (0, 0))
+        total = part if total is None else total + part
+        first, bias = first + x.shape[1], None
+    assert total is not None  # there is at least one map
+    return total
 
 
 def _initialize(network: nn.Module) -> None:
