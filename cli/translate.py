@@ -11,6 +11,8 @@ from .output import common_options, emit, model_options, session
 from .tiled import summary, tiled_options, told
 
 if TYPE_CHECKING:
+    from stable_tiles.evaluate.report import Target
+    from stable_tiles.translate.options import TranslateOptions
     from stable_tiles.translate.report import CohortReport
 
 
@@ -50,12 +52,20 @@ if TYPE_CHECKING:
     help="physical: values of the target domain; unit: 0..1, or the whole range of integers.",
 )
 @click.option("--confidence", is_flag=True, help="Also write DST.zarr/confidence: errors a pixel.")
+@click.option(
+    "--report",
+    "report_folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write a page: before and after, intensities, seams, confidence. Of one image.",
+)
 @common_options
 def translate(
     images: tuple[str, ...],
     *,
     listed: Path | None,
     folder: Path | None,
+    report_folder: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -73,16 +83,33 @@ def translate(
     SRC.translated.zarr, in the folder of --out if given.
     """
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+        from stable_tiles.errors import InputError
         from stable_tiles.translate import verb
         from stable_tiles.translate.find import find_images
 
         if len(images) in {1, 2} and not listed and not folder:
-            report = verb.translate(images[0], [*images, None][1], told(given), progress)
+            target = [*images, None][1]
+            page = _page(report_folder, told(given))
+            report = verb.translate(images[0], target, told(given), progress)
+            if page and report.complete:
+                from stable_tiles.evaluate.report_translation import report_translation
+                from stable_tiles.translate.prepare import prepare
+
+                report_translation(prepare(images[0], target, told(given)), page)
             emit(report, as_json, summary(report))
             return
+        if report_folder:
+            raise InputError("--report is the page of one image: translate it by itself")
         pairs = find_images(images, listed, folder)
         cohort = verb.translate_all(pairs, told(given), progress)
         emit(cohort, as_json, _table(cohort))
+
+
+def _page(folder: Path | None, options: TranslateOptions) -> Target | None:
+    """Where the page goes, refused before work where it cannot."""
+    from stable_tiles.evaluate.report import Target
+
+    return Target(folder, options.overwrite) if folder else None
 
 
 def _table(cohort: CohortReport) -> str:

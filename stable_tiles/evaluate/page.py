@@ -1,10 +1,13 @@
-"""A page that stands alone: one HTML file with its style and its pictures inside, and no script.
+"""A page that stands alone: one HTML file with its style and its pictures inside.
+
+Its one script moves the handle of `swipe`; no other may run.
 
 Everything that comes from outside is escaped here; callers hand in plain text.
 """
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ _PAGE = Template("""<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'$allowed">
 <title>$title</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0; }
@@ -40,6 +43,17 @@ th.t, td.t { text-align: left; }
 @media (max-width: 40rem) { th, td { padding: .3rem .4rem; } table { font-size: .8rem; } }
 .data td { white-space: normal; overflow-wrap: anywhere; }
 .data th, .data td { vertical-align: top; text-align: left; }
+.swipe > div { position: relative; width: fit-content; margin: 0 auto; overflow: hidden; }
+.swipe .over { position: absolute; inset: 0; width: 100%;
+  clip-path: inset(0 calc(100% - var(--at, 50%)) 0 0); }
+.swipe .bar { position: absolute; top: 0; bottom: 0; left: var(--at, 50%); width: 2px;
+  margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
+.swipe .bar::after { content: "\\2194"; position: absolute; top: 50%; left: 1px;
+  transform: translate(-50%, -50%); background: #fff; color: #000; border-radius: 1rem;
+  padding: 0 .5rem; box-shadow: 0 0 3px #000; }
+.swipe input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
+  cursor: ew-resize; touch-action: pan-y; }
+.swipe input:focus-visible + .bar { outline: 3px solid #0b57d0; }
 </style>
 </head>
 <body>
@@ -47,10 +61,20 @@ th.t, td.t { text-align: left; }
 <h1>$title</h1>
 <p class="lead">$lead</p>
 $body
-</main>
+</main>$script
 </body>
 </html>
 """)
+
+
+_MOVE = """
+for (const slider of document.querySelectorAll(".swipe input")) {
+  const move = () => slider.parentElement.style.setProperty("--at", slider.value + "%");
+  slider.addEventListener("input", move);
+  move();
+}
+"""
+"""Moves the handles; allowed to run by its hash alone."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,13 @@ class Html:
 def page(title: str, lead: str, sections: Sequence[Html]) -> str:
     """The whole document."""
     body = "\n".join(section.text for section in sections)
-    return _PAGE.substitute(title=escape(title), lead=escape(lead), body=body)
+    allowed = script = ""
+    if '<figure class="swipe">' in body:
+        digest = b64encode(hashlib.sha256(_MOVE.encode()).digest()).decode()
+        allowed, script = f"; script-src 'sha256-{digest}'", f"\n<script>{_MOVE}</script>"
+    return _PAGE.substitute(
+        title=escape(title), lead=escape(lead), body=body, allowed=allowed, script=script
+    )
 
 
 def section(title: str, *parts: Html) -> Html:
@@ -83,6 +113,18 @@ def figure(png: bytes, caption: str) -> Html:
     return Html(
         f'<figure><img alt="{words}" src="data:image/png;base64,{data}">'
         f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def swipe(before: bytes, after: bytes, caption: str) -> Html:
+    """Two pictures of one size, one over the other, and a handle that says how much of it."""
+    under, over = (f"data:image/png;base64,{b64encode(p).decode()}" for p in (after, before))
+    words = escape(caption)
+    return Html(
+        f'<figure class="swipe"><div><img alt="after: {words}" src="{under}">'
+        f'<img class="over" alt="before: {words}" src="{over}">'
+        f'<input type="range" min="0" max="100" step="0.1" value="50" aria-label="{words}">'
+        f'<span class="bar"></span></div><figcaption>{words}</figcaption></figure>'
     )
 
 

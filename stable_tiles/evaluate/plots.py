@@ -111,6 +111,32 @@ def traces(
     return _png(figure)
 
 
+def histogram(values: Sequence[npt.NDArray[np.float64]], names: Sequence[str], label: str) -> bytes:
+    """A PNG: how often values occur, a line for each channel, on a logarithmic scale.
+
+    Parameters
+    ----------
+    values : sequence of arrays
+        One a channel; values that are not finite are left out.
+    names : sequence of str
+    label : str
+        Of the axis of values.
+    """
+    known = [channel[np.isfinite(channel)] for channel in values]
+    every = np.concatenate(known) if known else np.zeros(0)
+    figure = Figure(figsize=(WIDTH * 1.3, HEIGHT), layout="constrained", dpi=DPI)
+    axes = figure.subplots()
+    bins = np.histogram_bin_edges(every, 128)
+    for number, (channel, name) in enumerate(zip(known, names, strict=True)):
+        shares = np.histogram(channel, bins)[0] / max(1, channel.size)
+        axes.stairs(shares, bins, color=COLORS[number % len(COLORS)], label=name)
+    axes.set_yscale("log")
+    axes.set(xlabel=label, ylabel="share of pixels")
+    axes.legend(frameon=False, fontsize=8)
+    _plain(axes)
+    return _png(figure)
+
+
 def _spread(count: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(count, POINTS)).astype(np.intp))
 
