@@ -134,7 +134,7 @@ class SupportNetwork(Network):
         features = self.unet(torch.cat([apart[:, :middle], apart[:, middle + 1 :]], dim=1))
         seen = torch.cat([apart[:, middle : middle + 1], features], dim=1)
         rows = (found for row in self.rows for found in row(seen))
-        first, *hidden, last = self.head
+        first, *hidden, last = cast("list[PlainConv2d]", list(self.head))
         made = functional.relu_(_joined(chain([features], rows), first))
         for layer in hidden:
             made = functional.relu_(layer(made))
