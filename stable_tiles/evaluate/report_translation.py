@@ -154,17 +154,18 @@ def _pictures(pair: _Pair) -> list[Html]:
     if pair.is_whole:
         dt, dz = pair.origin[:2]
         level = overview_level(pair.made)
-        before = view(pair.source, [pair.t + dt], pair.z + dz)
-        after = view(pair.made, [pair.t], pair.z)
-        if before.shape[1:] == after.shape[1:]:
+        source = view(pair.source, [pair.t + dt], pair.z + dz)
+        made = view(pair.made, [pair.t], pair.z)
+        if source.shape[1:] == made.shape[1:]:
             words = f"Left of the handle the input, right the translation; level {level}."
-            shown.append(swipe(_png(before), _png(after), words))
+            shown.append(swipe(_png(source), _png(made), words))
     sides = pair.made.shape[3:]
     start = tuple(max(0, (side - DETAIL) // 2) for side in sides)
     stop = tuple(min(side, begin + DETAIL) for side, begin in zip(sides, start, strict=True))
     box = Region(start, stop)
     words = f"The middle, pixel by pixel (y {start[0]} to {stop[0]}, x {start[1]} to {stop[1]})."
-    shown.append(swipe(*(_png(pair.read(im, box)) for im in (pair.source, pair.made)), words))
+    before, after = (_png(pair.read(image, box)) for image in (pair.source, pair.made))
+    shown.append(swipe(before, after, words))
     return [panels(shown, wide=True), note("Contrast: percentiles 0.1 and 99.9 of each picture.")]
 
 
