@@ -20,6 +20,7 @@ except PackageNotFoundError:
 _HOME = {
     "Image": "stable_tiles.image.store",
     "StableTilesError": "stable_tiles.errors",
+    "benchmark": "stable_tiles.benchmark.verb",
     "check": "stable_tiles.check",
     "convert": "stable_tiles.convert",
     "export": "stable_tiles.export",
