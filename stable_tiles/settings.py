@@ -136,9 +136,9 @@ class DiscriminatorSettings(Section):
 class LossSettings(Section):
     """Weights of STABLE's loss terms; the total is their weighted sum."""
 
-    adversarial: Weight = 1.0
-    information: Weight = 10.0
-    cycle: Weight = 5.0
+    adversarial: Weight = Field(1.0, description="weight: a discriminator takes it for real")
+    information: Weight = Field(10.0, description="weight: both have one feature map")
+    cycle: Weight = Field(5.0, description="weight: the way back restores the image")
     cycle_growth_steps: int | None = Field(None, ge=1, description="sigmoid growth over N steps")
     stop_gradient: Literal["official", "symmetric", "none"] = "official"
     equivariant: bool = Field(
