@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from stable_tiles import __version__
+from stable_tiles.usage import cores
 
 _DISTRIBUTION = "stable-tiles"
 _LEAST_MEMORY = 4 * 2**30
@@ -115,7 +115,7 @@ def diagnose(folder: Path) -> Diagnosis:
         version=__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cores=_cores(),
+        cores=cores(),
         memory_bytes=memory.total,
         free_memory_bytes=memory.available,
         free_disk_bytes=disk,
@@ -124,12 +124,6 @@ def diagnose(folder: Path) -> Diagnosis:
         packages=packages,
         problems=(*missing, *trouble),
     )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _packages() -> Iterator[Package]:

@@ -18,6 +18,7 @@ from stable_tiles.document import document
 from stable_tiles.errors import OutputExists
 from stable_tiles.evaluate.report import PAGE
 from stable_tiles.ledger import Hold, Ledger
+from stable_tiles.usage import cores
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Folder:
         """Seconds of every training in its last session, and the machine."""
         known = {one.key: trial.read_json(self.trial(one) / trial.TIMES) for one in trials}
         return {
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "machine": f"{platform.system()} {platform.machine()}, {cores()} cores",
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
             "workers": workers,
             "trainings": {key: tree for key, tree in known.items() if tree},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass, replace
 from math import prod
@@ -16,7 +15,7 @@ from stable_tiles.image.sources.segments import RECENT_BYTES
 from stable_tiles.image.sources.source import Description, SourceWarning
 from stable_tiles.image.sources.units import space_unit
 from stable_tiles.image.spec import ImageSpec
-from stable_tiles.usage import machine_bytes
+from stable_tiles.usage import cores, machine_bytes
 
 MAX_DEFAULT_WORKERS = 4
 """Threads by default: the disk is busy with fewer, and each holds a region."""
@@ -126,7 +125,7 @@ def plan_conversion(description: Description, options: ConvertOptions) -> Conver
         codec=options.compression,
         labels=described.is_labels,
     )
-    wanted = options.workers or min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
+    wanted = options.workers or min(cores(), MAX_DEFAULT_WORKERS)
     plan = ConvertPlan(described, spec, min(wanted, len(layout.regions())))
     if plan.memory_bytes > (memory := machine_bytes()):
         raise InputError(

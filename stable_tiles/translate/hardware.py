@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +9,7 @@ import torch
 
 from stable_tiles.errors import DeviceUnavailable
 from stable_tiles.translate.options import Hardware
+from stable_tiles.usage import cores
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,6 @@ def find_resources(wanted: Hardware) -> Resources:
     gpus = _gpus(wanted)
     workers = gpus if wanted.workers is None else wanted.workers
     return Resources("cuda" if gpus else "cpu", workers, gpus, _threads(workers))
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _gpus(wanted: Hardware) -> int:

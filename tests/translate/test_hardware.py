@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from stable_tiles.errors import DeviceUnavailable
-from stable_tiles.translate.hardware import cores, find_resources
+from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.options import Hardware
+from stable_tiles.usage import cores
 
 
 def test_the_cpu_is_shared_among_its_workers() -> None:
