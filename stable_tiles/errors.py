@@ -49,6 +49,10 @@ class MissingExtra(InputError, ImportError):
     """An optional package is needed for this; the message holds the install line."""
 
 
+class StoreUnreachable(StableTilesError, OSError):
+    """A store behind a URL does not answer, refuses, or fails again and again."""
+
+
 class WorkFailed(StableTilesError, RuntimeError):
     """Part of the work failed for good; the message names which part."""
 

@@ -27,6 +27,7 @@ LAYERS = (
         "settings",
         "intensity",
         "provenance",
+        "remote",
         "document",
         "domain",
         "usage",

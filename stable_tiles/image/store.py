@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +26,15 @@ from stable_tiles.errors import (
     MissingExtra,
     NotAnImage,
     StoreNotFound,
+    StoreUnreachable,
     WorkFailed,
     first_line,
 )
 from stable_tiles.image.ngff import Channel, Multiscale, parse
-from stable_tiles.image.remote import HttpStore
+from stable_tiles.image.remote import zarr_store
 from stable_tiles.intensity import Histogram, Normalizer, fit_normalizer
 from stable_tiles.region import Region
+from stable_tiles.remote.location import Location, Remote, files_of, locate, reach
 from stable_tiles.settings import Normalization
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 ATTRIBUTE = "stable_tiles"
 """Group attribute that holds what only this package writes."""
+
+FORMATS: dict[str, Literal[2, 3]] = {"zarr.json": 3, ".zgroup": 2}
+"""What makes a folder a Zarr group, and of which version."""
 
 PARTIAL = ".partial"
 """Suffix of the folder beside an output that holds it until it is whole."""
@@ -65,7 +69,7 @@ class Image:
 
     Parameters
     ----------
-    path : str
+    location : Path or Remote
         Where it was opened.
     multiscale : Multiscale
         What its NGFF metadata says.
@@ -75,15 +79,25 @@ class Image:
         The group attribute ``stable_tiles``; empty for a store of other tools.
     """
 
-    path: str
+    location: Location
     multiscale: Multiscale
     levels: tuple[Level, ...]
     attributes: dict[str, Any]
 
     @property
+    def path(self) -> str:
+        """Path or URL, without what must not be shown."""
+        return str(self.location)
+
+    @property
     def name(self) -> str:
         """Last part of the path, the only part that may travel into metadata."""
         return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def group(self) -> zarr.Group:
+        """The group that holds the levels, read only."""
+        return zarr.open_group(zarr_store(self.location), mode="r")
 
     @property
     def axes(self) -> Axes:
@@ -144,7 +158,7 @@ class Image:
         index: Any = self.axes.project((t, picked, z, y, x))
         try:
             block = np.asarray(array[index])
-        except _unreadable() as error:
+        except _UNREADABLE as error:
             where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
             raise WorkFailed(
                 f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
@@ -188,17 +202,20 @@ class Image:
         return fit_normalizer(settings, pairs, self.dtype)
 
     def digest(self) -> str:
-        """Sha256 over the metadata and, for a local store, the names and sizes of level 0's files.
+        """Sha256 over the metadata and the names and sizes of level 0's files.
 
-        It tells two inputs apart without reading their pixels.
+        It tells two inputs apart without reading their pixels.  A plain web
+        server does not list files: there it is over the metadata alone.
         """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         array = self.levels[0].array
         meta = {"ngff": str(self.multiscale), "shape": list(array.shape), "dtype": str(self.dtype)}
         summary = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
-        folder = Path(self.path) / self.multiscale.paths[0]
-        for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if file.is_file():
-                summary.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
+        for name, entry in sorted(files_of(self.location / self.multiscale.paths[0])):
+            summary.update(f"{name} {entry.bytes}\n".encode())
         return summary.hexdigest()
 
     def to_xarray(self, level: int = 0) -> xarray.DataArray:
@@ -237,7 +254,7 @@ class Image:
         return list(Region.whole((t, z, y, x)).divide((long, deep, high, wide)))
 
 
-def open_image(path: str | Path) -> Image:
+def open_image(path: str | Location) -> Image:
     """Open an OME-Zarr image (NGFF 0.4 or 0.5; a local path or a URL).
 
     Raises
@@ -248,24 +265,28 @@ def open_image(path: str | Path) -> Image:
         If there is something, but no OME-Zarr image that can be read.
     MissingExtra
         If a URL needs a package that is not installed; the line says how to install it.
+    StoreUnreachable
+        If what serves a URL does not answer or refuses.
     """
-    where = str(path)
-    if "://" not in where and not Path(where).exists():
-        raise StoreNotFound(_missing(where))
+    location = locate(path)
+    where = str(location)
     try:
-        store = HttpStore.from_url(where) if where.startswith(("http://", "https://")) else where
-        group = zarr.open_group(store, mode="r")
+        group = _open_group(location)
         attributes = dict(group.attrs)
+    except (StoreNotFound, StoreUnreachable, MissingExtra):
+        raise
     except ImportError as error:
         raise MissingExtra(
             f"{where} needs a package that is not here ({first_line(error)}): "
             "pip install 'stable-tiles[remote]'"
         ) from None
-    except _unreadable() as error:
+    except _UNREADABLE as error:
         raise NotAnImage(
             f"{where} is not an OME-Zarr image: {first_line(error)}. "
             "Make one with: stable-tiles convert"
         ) from None
+    if isinstance(location, Remote) and is_unfinished(attributes):
+        raise StoreNotFound(f"{where} is unfinished: run the same command again with --resume")
     multiscale = parse(attributes, where)
     levels = tuple(_level(group, name, multiscale.axes, where) for name in multiscale.paths)
     for finer, coarser in pairwise(levels):
@@ -273,17 +294,29 @@ def open_image(path: str | Path) -> Image:
             raise NotAnImage(f"{where}: level {coarser.array.path} is larger than the one before")
     stored = attributes.get(ATTRIBUTE)
     own = dict(stored) if isinstance(stored, Mapping) else {}
-    return Image(where, multiscale, levels, own)
+    return Image(location, multiscale, levels, own)
 
 
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What reading raises where data are broken or a server fails; asked for only then."""
-    local = (OSError, ValueError, KeyError, TypeError, RuntimeError, BaseZarrError)
-    if "aiohttp" not in sys.modules:
-        return local
-    import aiohttp
+def is_unfinished(attributes: Mapping[str, Any]) -> bool:
+    """Whether a group's attributes are those of an output that is being written."""
+    stored = attributes.get(ATTRIBUTE)
+    return isinstance(stored, Mapping) and "progress" in stored
 
-    return (*local, aiohttp.ClientError)
+
+def _open_group(location: Location) -> zarr.Group:
+    if isinstance(location, Path):
+        if not location.exists():
+            raise StoreNotFound(_missing(str(location)))
+        return zarr.open_group(str(location), mode="r")
+    # Asked one by one: where listing is not allowed, a missing key is a forbidden one.
+    for name, version in FORMATS.items():
+        if reach(location, name) is not None:
+            return zarr.open_group(zarr_store(location), mode="r", zarr_format=version)
+    raise StoreNotFound(f"no store {location}: check the address")
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, BaseZarrError)
+"""What reading raises where data are broken."""
 
 
 def _missing(where: str) -> str:
@@ -295,7 +328,7 @@ def _missing(where: str) -> str:
 def _level(group: zarr.Group, name: str, axes: Axes, where: str) -> Level:
     try:
         array = group[name]
-    except _unreadable() as error:
+    except _UNREADABLE as error:
         raise NotAnImage(f"{where} lacks its level {name!r}: {first_line(error)}") from None
     if not isinstance(array, zarr.Array) or len(array.shape) != len(axes.items):
         raise NotAnImage(f"{where}: level {name!r} is no array with the axes {axes.names}")

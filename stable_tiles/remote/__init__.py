@@ -1,0 +1,1 @@
+"""Stores behind URLs: objects, patience with who serves them, and who may write."""
