@@ -105,4 +105,5 @@ def _unfinished(path: Path) -> dict[str, Any] | None:
         return None
     stored: Any = zarr.open_group(str(folder / "store"), mode="r").attrs.get(ATTRIBUTE, {})
     planned = dict(stored.get("progress", {}))
-    return planned | {"done": len(Ledger(folder).receipts())}
+    done = {receipt.region.start for receipt in Ledger(folder).receipts()}
+    return planned | {"done": len(done)}

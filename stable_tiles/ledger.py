@@ -14,10 +14,12 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 from stable_tiles.errors import FingerprintMismatch, InputError, OutputExists
 from stable_tiles.region import Region
@@ -99,7 +101,11 @@ class Receipt:
 
 
 class Ledger:
-    """The receipts of one unfinished output; safe for many processes, one receipt a file.
+    """The receipts of one unfinished output; safe for many processes and threads.
+
+    Each ledger that records appends lines to a file of its own.  A line that a
+    kill tore does not count, and the next one begins behind it: a million
+    receipts are as many files as there were writers.
 
     Parameters
     ----------
@@ -109,6 +115,8 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._own = folder / _RECEIPTS / f"{uuid4().hex}.jsonl"
+        self._lock = Lock()
 
     @property
     def exists(self) -> bool:
@@ -147,25 +155,28 @@ class Ledger:
             )
 
     def record(self, receipt: Receipt) -> None:
-        """Keep a receipt; replaces an older one of the same region, atomically."""
-        name = "-".join(map(str, receipt.region.start))
-        _write_json(self.folder / _RECEIPTS / f"{name}.json", receipt.to_json())
+        """Keep a receipt; it is on disk when this returns."""
+        line = json.dumps(receipt.to_json(), sort_keys=True, separators=(",", ":"))
+        with self._lock, self._own.open("ab") as file:
+            # In front too: what was torn before ends here.
+            file.write(f"\n{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
 
-    def receipts(self) -> list[Receipt]:
-        """All receipts, ordered by region; unreadable ones do not count."""
-        trees = (_read_json(path) for path in (self.folder / _RECEIPTS).glob("*.json"))
-        return sorted(
-            (Receipt.from_json(tree) for tree in trees if tree is not None),
-            key=lambda receipt: receipt.region,
-        )
+    def receipts(self) -> Iterator[Receipt]:
+        """All receipts, one after the other; a region that was made twice has two.
 
-    def verified(self, store: Path) -> list[Receipt]:
+        What cannot be read does not count.
+        """
+        for path in sorted((self.folder / _RECEIPTS).glob("*.json*")):
+            with path.open("rb") as file:
+                yield from filter(None, map(_parsed, file))
+
+    def verified(self, store: Path) -> Iterator[Receipt]:
         """The receipts whose files the store still holds, byte for byte."""
-        return [
-            receipt
-            for receipt in self.receipts()
-            if all(file.is_intact(store) for file in receipt.files)
-        ]
+        for receipt in self.receipts():
+            if all(file.is_intact(store) for file in receipt.files):
+                yield receipt
 
 
 class Hold:
@@ -223,6 +234,13 @@ def sweep(store: Path) -> None:
     for leftover in store.rglob("*.partial"):
         if leftover.is_file():
             leftover.unlink()
+
+
+def _parsed(line: bytes) -> Receipt | None:
+    try:
+        return Receipt.from_json(json.loads(line))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _write_json(path: Path, tree: Mapping[str, Any]) -> None:

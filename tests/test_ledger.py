@@ -30,16 +30,20 @@ def test_a_receipt_survives_json(starts: list[int], seconds: float) -> None:
     assert Receipt.from_json(receipt.to_json()) == receipt
 
 
-def test_recorded_receipts_come_back_ordered_and_replaced_ones_once(tmp_path: Path) -> None:
+def test_receipts_of_several_writers_come_back(tmp_path: Path) -> None:
     store = store_with(tmp_path, {"0/c/0": b"abc", "0/c/1": b"de"})
-    ledger = Ledger(tmp_path)
-    ledger.begin({"model": "m"})
+    Ledger(tmp_path).begin({"model": "m"})
+    writers = Ledger(tmp_path), Ledger(tmp_path)
     later = Receipt.of(REGION, store, ["0/c/1"], {"n": 1})
     first = Receipt.of(Region((0, 0, 0, 0), (1, 1, 64, 64)), store, ["0/c/0"], {})
-    for receipt in (later, first, later):
-        ledger.record(receipt)
-    assert ledger.receipts() == [first, later]
-    assert ledger.verified(store) == [first, later]
+    for receipt, writer in zip((later, first, later), (*writers, writers[0]), strict=True):
+        writer.record(receipt)
+    assert sorted(map(str, Ledger(tmp_path).receipts())) == sorted(map(str, [first, later, later]))
+    assert len(list((tmp_path / "receipts").iterdir())) == 2
+    assert {receipt.region for receipt in Ledger(tmp_path).verified(store)} == {
+        first.region,
+        later.region,
+    }
 
 
 @pytest.mark.parametrize("damage", ["flip", "shorten", "remove"])
@@ -53,14 +57,26 @@ def test_a_receipt_whose_file_changed_does_not_count(tmp_path: Path, damage: str
         file.unlink()
     else:
         file.write_bytes(b"abd" if damage == "flip" else b"ab")
-    assert ledger.verified(store) == []
+    assert not any(ledger.verified(store))
 
 
-def test_a_torn_receipt_does_not_count(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+@given(cut=st.integers(1, 200))
+def test_a_torn_line_costs_no_receipt_but_its_own(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("ledger")
+    ledger = Ledger(folder)
     ledger.begin({})
-    (tmp_path / "receipts" / "0-0-0-0.json").write_text('{"start": [0,')
-    assert ledger.receipts() == []
+    receipts = [Receipt(REGION, (StoredFile("0/c/1", 3, "ab"),), {"n": n}) for n in range(3)]
+    ledger.record(receipts[0])
+    (file,) = (folder / "receipts").iterdir()
+    whole = file.read_bytes()
+    ledger.record(receipts[1])
+    file.write_bytes(file.read_bytes()[: len(whole) + cut])
+    kept = receipts[: 2 if cut > len(whole) - 2 else 1]
+    assert list(ledger.receipts()) == kept
+    ledger.record(receipts[2])
+    assert list(ledger.receipts()) == [*kept, receipts[2]]
 
 
 def test_resuming_with_other_inputs_is_refused_and_names_what_differs(tmp_path: Path) -> None:

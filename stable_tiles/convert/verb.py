@@ -120,7 +120,8 @@ def _refuse_target(target: Path, sources: Sequence[Path | str], options: Convert
         if target.is_file() or not any((target / n).exists() for n in ("zarr.json", ".zgroup")):
             raise OutputExists(f"{target} exists and is no store: give another name")
     ledger = Ledger(partial_folder(target))
-    if ledger.receipts() and not (options.overwrite or options.resume or options.dry_run):
+    begun = any(True for _ in ledger.receipts())
+    if begun and not (options.overwrite or options.resume or options.dry_run):
         raise OutputExists(
             f"{target} was begun and not finished: --resume to complete it, "
             "or --overwrite to start again"

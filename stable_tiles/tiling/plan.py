@@ -6,10 +6,9 @@ compared and sent to workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from stable_tiles.region import Region
 from stable_tiles.tiling.axis import Tiling, Window
 from stable_tiles.tiling.frames import Frames
 from stable_tiles.tiling.grid import TileGrid
-from stable_tiles.tiling.order import morton_order
+from stable_tiles.tiling.order import Curve
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,16 @@ class Cut:
         """Forward passes of single planes through the last pass for an output region."""
         return _planes(region) * self.grid.count(self.plane(region))
 
-    def pixels_through(self, region: Region) -> float:
-        """Pixels that pass through the network for a region; each of two passes is half of it."""
-        plane = self.plane(region)
-        last, first = self.grid.pixels_read(plane), self.first_grid(region)
+    def pixels_last(self, region: Region) -> int:
+        """Pixels that pass through the network, or the last of two passes, for a region."""
+        return _planes(region) * self.grid.pixels_read(self.plane(region))
+
+    def pixels_first(self, region: Region) -> int:
+        """Pixels that pass through the first of two passes for a region."""
+        first = self.first_grid(region)
         if first is None:
-            return float(_planes(region) * last)
-        return _planes(region) * (last + first.pixels_read(self.grid.reads(plane))) / 2
+            return self.pixels_last(region)
+        return _planes(region) * first.pixels_read(self.grid.reads(self.plane(region)))
 
     def largest_tile(self, region: Region) -> int:
         """Pixels of the largest forward pass of an output region."""
@@ -124,39 +126,48 @@ class Plan:
     ----------
     cut : Cut
         How a region becomes tiles.
-    regions : tuple of Region
+    regions : Curve
         Regions (t, z, y, x) of the output, in the order of work.
     """
 
     cut: Cut
-    regions: tuple[Region, ...]
+    regions: Curve
 
     @property
     def tiles(self) -> int:
         """Forward passes of single planes, over all regions."""
-        return sum(map(self.cut.tiles, self.regions))
+        return self.regions.total(self.cut.tiles)
 
     @property
     def pixels_written(self) -> int:
         """Pixels of the output, counted once for all channels."""
-        return sum(region.size for region in self.regions)
+        return prod(self.regions.shape)
 
     @property
     def redundancy(self) -> float:
-        """Pixels through the network for every pixel written; 1 where tiles read no halo."""
-        return sum(map(self.cut.pixels_through, self.regions)) / self.pixels_written
+        """Pixels through the network for every pixel written; 1 where tiles read no halo.
+
+        Each of two passes is half the network.
+        """
+        last, first = map(self.regions.total, (self.cut.pixels_last, self.cut.pixels_first))
+        return (last + first) / 2 / self.pixels_written
 
     @property
     def largest_region(self) -> Region:
         """The region that reads the most pixels."""
-        return max(self.regions, key=lambda region: self.cut.reads(region).size)
+        return largest_region(self.cut, self.regions)
+
+
+def largest_region(cut: Cut, regions: Curve) -> Region:
+    """The region that reads the most pixels."""
+    return regions.largest(lambda region: cut.reads(region).size)
 
 
 def plan_regions(
     tilings: tuple[Tiling, Tiling | None],
     plane: tuple[int, int],
     output: Region,
-    regions: Sequence[Region],
+    block: tuple[int, int, int, int],
     shard: tuple[int, int, int, int],
     frames: Frames | None = None,
 ) -> Plan:
@@ -170,8 +181,8 @@ def plan_regions(
         Height and width of the source's planes, pixels.
     output : Region
         The box (t, z, y, x) of the source that becomes the output.
-    regions : sequence of Region
-        What one task each writes, counted from the output's first pixel.
+    block : tuple of int
+        Extent (t, z, y, x) of what one task writes.
     shard : tuple of int
         Extent (t, z, y, x) of the output's shards (chunks where unsharded).
     frames : Frames, optional
@@ -182,19 +193,20 @@ def plan_regions(
     InputError
         If the tile is too small for its halo.
     ValueError
-        If regions share a shard or do not partition the output: two writers in
-        one shard would lose data silently.
+        If regions share a shard: two writers in one shard would lose data silently.
     """
-    _assert_whole_shards(output.shape, regions, shard)
-    period = tuple(max(region.shape[axis] for region in regions) for axis in (2, 3))
+    t, z, height, width = output.shape
+    for step, side, size in zip(block, shard, output.shape, strict=True):
+        if step % side and step < size:
+            raise ValueError(f"regions of {block} do not hold whole shards of {shard}")
     y, x = (
-        Window(length, output.start[axis], output.stop[axis], period[axis - 2])
+        Window(length, output.start[axis], output.stop[axis], min(block[axis], output.shape[axis]))
         for axis, length in zip((2, 3), plane, strict=True)
     )
-    t, z, top, left = output.start
+    first_t, first_z, top, left = output.start
     last, first = tilings
-    cut = Cut(TileGrid.cover(last, y, x), first, plane, (t, z, top, left), frames)
-    return Plan(cut, tuple(morton_order(regions, (period[0], period[1]))))
+    cut = Cut(TileGrid.cover(last, y, x), first, plane, (first_t, first_z, top, left), frames)
+    return Plan(cut, Curve((t, z, height, width), block))
 
 
 def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> tuple[int, int]:
@@ -226,24 +238,6 @@ def auto_tile(area: tuple[int, int], halo: int, stride: int, pixels: int) -> tup
 
     height = divided(isqrt(pixels))
     return height, max(height, divided(pixels // height))
-
-
-def _assert_whole_shards(
-    shape: tuple[int, ...], regions: Sequence[Region], shard: tuple[int, int, int, int]
-) -> None:
-    for region in regions:
-        aligned = all(
-            start % step == 0 and (stop % step == 0 or stop == size)
-            for start, stop, step, size in zip(region.start, region.stop, shard, shape, strict=True)
-        )
-        if not aligned:
-            raise ValueError(f"{region} does not hold whole shards of {shard}")
-    if len(set(regions)) != len(regions) or sum(r.size for r in regions) != _size(shape):
-        raise ValueError("the regions do not partition the output")
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return Region.whole(shape).size
 
 
 def _planes(region: Region) -> int:

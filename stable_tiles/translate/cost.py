@@ -8,6 +8,7 @@ from stable_tiles.image.store import Image
 from stable_tiles.region import Region
 from stable_tiles.sections import Architecture
 from stable_tiles.settings import NetworkSettings
+from stable_tiles.tiling.plan import largest_region
 from stable_tiles.translate.forward import bytes_per_pixel
 from stable_tiles.translate.job import Job
 from stable_tiles.translate.reader import CACHE_BYTES
@@ -26,7 +27,7 @@ def worker_bytes(job: Job, image: Image, settings: Architecture) -> int:
     where there are two passes, and two what they write and a copy of it that
     is encoded.
     """
-    region = max(job.spec.layout.regions(), key=lambda one: job.cut.reads(one).size)
+    region = largest_region(job.cut, job.regions)
     spec, box = job.spec, job.cut.reads(region).size
     written = region.size * np.dtype(spec.dtype).itemsize * spec.layout.shape[1]
     reads = box * image.dtype.itemsize * image.shape[1]

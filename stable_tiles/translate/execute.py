@@ -7,14 +7,16 @@ flight at a time, so that a plan of any size costs the scheduler nothing.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice, pairwise
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
+from zlib import compress, decompress
 
 from stable_tiles.errors import first_line
 from stable_tiles.region import Region
@@ -40,6 +42,21 @@ Task = Callable[[Job, Region], Outcome | Failure]
 """What is done for every order, such as `make_region`; a function of a module."""
 
 
+Entry_co = TypeVar("Entry_co", covariant=True)
+
+
+class Numbered(Protocol[Entry_co]):
+    """Items known by number, such as a list; it need not hold them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, number: int, /) -> Entry_co:
+        """One of them."""
+        ...
+
+
 class Crew(Protocol):
     """Does a task for orders and yields what came of each, with its job, in any order.
 
@@ -47,7 +64,7 @@ class Crew(Protocol):
     """
 
     def __call__(
-        self, task: Task[Outcome], orders: Iterable[Order], /
+        self, task: Task[Outcome], orders: Numbered[Order], /
     ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
         """Begin the work."""
         ...
@@ -72,10 +89,10 @@ def crew(hardware: Hardware, resources: Resources) -> Iterator[Crew]:
 
 
 def _alone(
-    task: Task[Outcome], orders: Iterable[Order]
+    task: Task[Outcome], orders: Numbered[Order]
 ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
     """In threads of this process, which stop at the next layer when the caller does."""
-    waiting = iter(orders)
+    waiting = (orders[number] for number in range(len(orders)))
     pending: dict[Future[Outcome | Failure], Job] = {}
     pool = ThreadPoolExecutor(DEPTH)
     try:
@@ -84,7 +101,7 @@ def _alone(
                 pending[pool.submit(task, job, region)] = job
             if not pending:
                 return
-            finished, _ = wait_for(pending, timeout=BEAT_S, return_when=FIRST_COMPLETED)
+            finished, _ = wait(pending, timeout=BEAT_S, return_when=FIRST_COMPLETED)
             if not finished:
                 yield None
             for future in finished:
@@ -102,61 +119,104 @@ class Shares(Generic[Item]):
 
     Parameters
     ----------
-    items : iterable
+    items : numbered
         In the order of work.
     workers : sequence of str
         Their addresses.
     """
 
-    def __init__(self, items: Iterable[Item], workers: Sequence[str]) -> None:
-        every = list(items)
-        cuts = [len(every) * k // len(workers) for k in range(len(workers) + 1)]
+    def __init__(self, items: Numbered[Item], workers: Sequence[str]) -> None:
+        self._items = items
+        cuts = [len(items) * k // len(workers) for k in range(len(workers) + 1)]
         self._left = {
-            worker: deque(every[first:last])
+            worker: range(first, last)
             for worker, (first, last) in zip(workers, pairwise(cuts), strict=True)
         }
 
     def next(self, worker: str) -> Item | None:
         """What a worker does next; None where nothing is left."""
-        if self._left[worker]:
-            return self._left[worker].popleft()
-        longest = max(self._left.values(), key=len)
-        return longest.pop() if longest else None
+        own = self._left[worker]
+        if own:
+            self._left[worker] = own[1:]
+            return self._items[own[0]]
+        other = max(self._left, key=lambda name: len(self._left[name]))
+        longest = self._left[other]
+        if not longest:
+            return None
+        self._left[other] = longest[:-1]
+        return self._items[longest[-1]]
 
 
 def _stream(
-    client: Any, fixed: bool, task: Task[Outcome], orders: Iterable[Order]
+    client: Any, fixed: bool, task: Task[Outcome], orders: Numbered[Order]
 ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
     """On the workers of a cluster; `fixed` where they are known and stay."""
-    from distributed import wait
-
-    known = list(client.scheduler_info()["workers"])
-    window = dict.fromkeys(known, WINDOW) if fixed and known else {"": WINDOW * max(1, len(known))}
-    shares = Shares(orders, list(window))
+    finished: SimpleQueue[Any] = SimpleQueue()
+    rooms = _Rooms(client, fixed)
+    shares = Shares(orders, list(rooms.free))
     pending: dict[Any, tuple[Order, str]] = {}
+    packed = _Packed()
     while True:
-        for worker, room in window.items():
-            for _ in range(room):
-                order = shares.next(worker)
-                if order is None:
-                    break
+        rooms.look(len(pending))
+        for worker in rooms.free:
+            while rooms.free[worker] > 0 and (order := shares.next(worker)) is not None:
                 where = {"workers": [worker], "allow_other_workers": True} if worker else {}
-                future = client.submit(task, *order, pure=False, **where)
+                parcel = packed.of(order[0])
+                future = client.submit(_unpack_and, task, parcel, order[1], pure=False, **where)
                 pending[future] = order, worker
-                window[worker] -= 1
+                rooms.free[worker] -= 1
+                future.add_done_callback(finished.put)
         if not pending:
             return
         try:
-            finished, _ = wait(  # type: ignore[no-untyped-call]  # distributed is untyped
-                list(pending), timeout=BEAT_S, return_when="FIRST_COMPLETED"
-            )
-        except TimeoutError:
+            future = finished.get(timeout=BEAT_S)
+        except Empty:
             yield None
             continue
-        for future in finished:
-            (job, region), worker = pending.pop(future)
-            window[worker] += 1
-            yield job, _result(future, region)
+        (job, region), worker = pending.pop(future)
+        rooms.free[worker] += 1
+        yield job, _result(future, region)
+
+
+class _Rooms:
+    """How many more regions may be in flight, for each worker, or for all together ("")."""
+
+    def __init__(self, client: Any, fixed: bool) -> None:
+        self._client, self._looked = client, -BEAT_S
+        known = list(client.nthreads()) if fixed else []
+        self.free = dict.fromkeys(known, WINDOW) or {"": 0}
+
+    def look(self, pending: int) -> None:
+        """Count the workers of a cluster that come and go, now and then."""
+        now = time.monotonic()
+        if "" in self.free and now >= self._looked + BEAT_S:
+            self._looked = now
+            self.free[""] = WINDOW * max(1, len(self._client.nthreads())) - pending
+
+
+class _Packed:
+    """A job as workers are sent it with each region; packed once."""
+
+    def __init__(self) -> None:
+        self._job: Job | None = None
+        self._bytes = b""
+
+    def of(self, job: Job) -> bytes:
+        """The job's bytes."""
+        if job is not self._job:
+            self._job, self._bytes = job, compress(pickle.dumps(job), 1)
+        return self._bytes
+
+
+@lru_cache(maxsize=2)
+def _unpacked(packed: bytes) -> Job:
+    job: Job = pickle.loads(decompress(packed))
+    return job
+
+
+def _unpack_and(task: Task[Outcome], packed: bytes, region: Region) -> Outcome | Failure:
+    """Do a task, on a worker."""
+    return task(_unpacked(packed), region)
 
 
 def _result(future: Any, region: Region) -> Any:

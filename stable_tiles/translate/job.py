@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from stable_tiles.image.spec import ImageSpec
+from stable_tiles.tiling.order import Curve
 from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.norms import Policy, Survey
 from stable_tiles.translate.options import Direction
@@ -96,6 +97,12 @@ class Job:
     forward: Forward
     norm: Policy
     survey: Survey | None
+
+    @property
+    def regions(self) -> Curve:
+        """What one task each writes, in the order of work."""
+        t, _, z, y, x = self.spec.layout.shape
+        return Curve((t, z, y, x), self.spec.layout.region_shape)
 
     @property
     def store(self) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from stable_tiles.errors import OutputExists
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, create_store, partial_folder, refuse_existing
 from stable_tiles.ledger import Hold, Ledger, Receipt, sweep
+from stable_tiles.tiling.order import Curve
 from stable_tiles.translate.job import STORE
 from stable_tiles.translate.options import TranslateOptions
 from stable_tiles.translate.prepare import Work
@@ -60,7 +61,7 @@ def is_finished(work: Work) -> bool:
     )
 
 
-def begin(work: Work, options: TranslateOptions, held: ExitStack) -> list[Receipt]:
+def begin(work: Work, options: TranslateOptions, held: ExitStack) -> npt.NDArray[np.bool_]:
     """Create the unfinished store, or join the one that is there.
 
     Parameters
@@ -74,8 +75,9 @@ def begin(work: Work, options: TranslateOptions, held: ExitStack) -> list[Receip
 
     Returns
     -------
-    list of Receipt
-        For the regions that are done, verified against the files where work is resumed.
+    array of bool, (regions)
+        Which are done, by their numbers in the plan; compared with their files where work is
+        resumed.
 
     Raises
     ------
@@ -92,13 +94,13 @@ def begin(work: Work, options: TranslateOptions, held: ExitStack) -> list[Receip
             hold.take()
             if not options.overwrite:
                 ledger.check(work.fingerprint())
-                return _rejoin(work, options)
+                return done_of(work.plan.regions, _rejoin(work, options))[0]
         create_store(work.target, job.spec, _progress(work))
         hold.take()
         if job.errors:
             create_store(job.error_target, job.errors, _progress(work))
         ledger.begin(work.fingerprint())
-        return []
+        return np.zeros(len(work.plan.regions), bool)
 
 
 def seal(work: Work, attributes: dict[str, Any], *, overwrite: bool) -> None:
@@ -114,13 +116,23 @@ def seal(work: Work, attributes: dict[str, Any], *, overwrite: bool) -> None:
     writer.seal(work.target, attributes, overwrite=overwrite)
 
 
+def done_of(regions: Curve, receipts: Iterable[Receipt]) -> tuple[npt.NDArray[np.bool_], int]:
+    """Which regions have a receipt, by their numbers, and how many of their values were clipped."""
+    done, clipped = np.zeros(len(regions), bool), 0
+    for receipt in receipts:
+        number = regions.number(receipt.region)
+        if number is not None and not done[number]:
+            done[number] = True
+            clipped += int(receipt.values["clipped"])
+    return done, clipped
+
+
 @contextmanager
-def sealing(work: Work) -> Iterator[list[Receipt] | None]:
-    """All receipts, while nobody else may seal; None where other parts are still at work."""
+def sealing(work: Work) -> Iterator[int | None]:
+    """While nobody else may seal: how many values were clipped; None where regions are missing."""
     with _locked(work.job.folder.parent):
-        receipts = Ledger(work.job.folder).receipts()
-        whole = len(receipts) == len(work.plan.regions) and work.job.store.is_dir()
-        yield receipts if whole else None
+        done, clipped = done_of(work.plan.regions, Ledger(work.job.folder).receipts())
+        yield clipped if done.all() and work.job.store.is_dir() else None
 
 
 def carried_nifti(work: Work) -> dict[str, Any]:
@@ -133,7 +145,7 @@ def carried_nifti(work: Work) -> dict[str, Any]:
     return {"nifti": fields}
 
 
-def _rejoin(work: Work, options: TranslateOptions) -> list[Receipt]:
+def _rejoin(work: Work, options: TranslateOptions) -> Iterable[Receipt]:
     job, ledger = work.job, Ledger(work.job.folder)
     if options.part and not options.resume:
         return ledger.receipts()

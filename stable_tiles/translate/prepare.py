@@ -141,7 +141,7 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     first = spec.layout.levels[0]
     t, _, z, y, x = first.shards or first.chunks
     frames = _frames(image, model)
-    plan = plan_regions(tilings, sizes.plane, box, spec.layout.regions(), (t, z, y, x), frames)
+    plan = plan_regions(tilings, sizes.plane, box, shape, (t, z, y, x), frames)
     job = Job(
         source=_absolute(str(source)),
         channels=options.select.channels,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
+from stable_tiles.tiling.order import Curve
 from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.memory import empty
 
@@ -38,7 +39,7 @@ class Reader:
         Channels to read; None for all.
     cut : Cut
         What regions read.
-    regions : sequence of Region
+    regions : Curve
         All regions of the output (t, z, y, x).
     limit_bytes : int
         Memory for chunks that are kept.
@@ -49,7 +50,7 @@ class Reader:
         image: Image,
         channels: Sequence[int] | None,
         cut: Cut,
-        regions: Sequence[Region],
+        regions: Curve,
         limit_bytes: int = CACHE_BYTES,
     ) -> None:
         self._image, self._channels, self._limit = image, channels, limit_bytes
@@ -155,19 +156,16 @@ class Reader:
         return self._image.read(box, channels=self._channels)
 
 
-def _count_readers(cut: Cut, regions: Sequence[Region], chunk: Sequence[int]) -> list[Counter[int]]:
+def _count_readers(cut: Cut, regions: Curve, chunk: Sequence[int]) -> list[Counter[int]]:
     """For each axis, by how many regions a chunk of that index is read."""
-    counts = []
-    for axis, step in enumerate(chunk):
-        distinct = {(region.start[axis], region.stop[axis]): region for region in regions}
-        counts.append(
-            Counter(
-                k
-                for box in map(cut.reads, distinct.values())
-                for k in range(box.start[axis] // step, -(-box.stop[axis] // step))
-            )
+    return [
+        Counter(
+            k
+            for box in map(cut.reads, regions.along(axis))
+            for k in range(box.start[axis] // step, -(-box.stop[axis] // step))
         )
-    return counts
+        for axis, step in enumerate(chunk)
+    ]
 
 
 def _put(block: npt.NDArray[Any], box: Region, pixels: npt.NDArray[Any], area: Region) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -12,6 +13,9 @@ from stable_tiles.ledger import Receipt
 from stable_tiles.translate.memory import process_name
 from stable_tiles.translate.prepare import Work
 from stable_tiles.usage import peak_rss_bytes
+
+_SPANS = 64
+"""Spans that are remembered before the earliest half of them is only a sum."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,36 @@ class CohortReport:
         return asdict(self)
 
 
+class Busy:
+    """The time in which at least one of overlapping spans lasted; remembers a few of them.
+
+    Spans are told about in the order in which they end, or nearly so.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[tuple[float, float]] = []
+        self._reached = self._closed = 0.0
+
+    def add(self, began: float, ended: float) -> None:
+        """Tell of a span."""
+        insort(self._open, (began, ended))
+        if len(self._open) > _SPANS:
+            self._closed, self._reached = self._counted(_SPANS // 2)
+            del self._open[: _SPANS // 2]
+
+    @property
+    def seconds(self) -> float:
+        """Length of what the spans cover together."""
+        return self._counted(len(self._open))[0]
+
+    def _counted(self, first: int) -> tuple[float, float]:
+        total, reached = self._closed, self._reached
+        for began, ended in self._open[:first]:
+            total += max(0.0, ended - max(began, reached))
+            reached = max(reached, ended)
+        return total, reached
+
+
 class Tally:
     """Sums over the regions that one run has written."""
 
@@ -133,7 +167,7 @@ class Tally:
         self.forward_seconds = 0.0
         self.halved = 0
         self._began = 0.0
-        self._spans: dict[str, list[tuple[float, float]]] = {}
+        self._busy: dict[str, Busy] = {}
         self._peaks: dict[str, int] = {}
 
     def add(self, receipt: Receipt) -> None:
@@ -144,7 +178,7 @@ class Tally:
         self.halved += values["halved"]
         self._began = min(self._began or values["began"], values["began"])
         process = values["process"]
-        self._spans.setdefault(process, []).append((values["began"], values["ended"]))
+        self._busy.setdefault(process, Busy()).add(values["began"], values["ended"])
         self._peaks[process] = max(self._peaks.get(process, 0), values["peak_rss_bytes"])
 
     @property
@@ -155,13 +189,7 @@ class Tally:
     @property
     def busy_seconds(self) -> float:
         """Seconds in which a process had at least one region in work, over all processes."""
-        total = 0.0
-        for spans in self._spans.values():
-            reached = 0.0
-            for began, ended in sorted(spans):
-                total += max(0.0, ended - max(began, reached))
-                reached = max(reached, ended)
-        return total
+        return sum(busy.seconds for busy in self._busy.values())
 
     @property
     def peak_rss_bytes(self) -> int:
@@ -216,7 +244,6 @@ def summed(images: Sequence[TranslateReport], tally: Tally, seconds: float) -> C
     )
 
 
-def clipped_fraction(work: Work, receipts: Iterable[Receipt]) -> float:
+def clipped_fraction(work: Work, clipped: int) -> float:
     """Share of all values of the output that were clipped to its dtype."""
-    values = prod(work.job.spec.layout.shape)
-    return sum(int(receipt.values["clipped"]) for receipt in receipts) / values
+    return clipped / prod(work.job.spec.layout.shape)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from stable_tiles.errors import WorkFailed
 from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
-from stable_tiles.region import Region
 from stable_tiles.translate.execute import Crew, Order
 from stable_tiles.translate.options import Hardware, TranslateOptions
 from stable_tiles.translate.output import begin, carried_nifti, seal, sealing
@@ -42,7 +46,7 @@ class Running:
         self.work, self._options = work, options
         self.tally = Tally()
         self._failures: list[Failure] = []
-        self.left: Sequence[Region] = ()
+        self.left: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._waiting, self._resumed = 0, 0
         self._surveyed = 0.0
         self._began = time.perf_counter()
@@ -52,12 +56,6 @@ class Running:
     def hardware(self) -> Hardware:
         """Where the work runs."""
         return self._options.hardware
-
-    @property
-    def regions(self) -> Sequence[Region]:
-        """The regions that fall to this run: all, or every n-th."""
-        i, n = self._options.part or (0, 1)
-        return self.work.plan.regions[i::n]
 
     def begin(self, workers: Crew, progress: Progress) -> None:
         """Begin the output, or join what was begun, and gather what its regions need.
@@ -70,16 +68,18 @@ class Running:
             If statistics could not be gathered.
         """
         self._began = time.perf_counter()
-        receipts = begin(self.work, self._options, self._held)
-        done = {receipt.region for receipt in receipts}
-        left = [region for region in self.regions if region not in done]
-        self._surveyed = self._survey(left, workers, progress)
-        self.left, self._waiting = left, len(left)
-        self._resumed = len(self.regions) - len(left)
+        regions = self.work.plan.regions
+        done = begin(self.work, self._options, self._held)
+        i, n = self._options.part or (0, 1)
+        left = np.flatnonzero(~done)
+        self.left = left[left % n == i]
+        self._resumed = len(range(i, len(regions), n)) - len(self.left)
+        self._waiting = len(self.left)
+        self._surveyed = self._survey(workers, progress)
 
-    def orders(self) -> list[Order]:
-        """What is left to do."""
-        return [(self.work.job, region) for region in self.left]
+    def order(self, number: int) -> Order:
+        """One of what is left to do."""
+        return self.work.job, self.work.plan.regions[int(self.left[number])]
 
     def count(self, outcome: Receipt | Failure) -> bool:
         """Count what came of a region; returns whether it was the last one."""
@@ -106,10 +106,10 @@ class Running:
             resumed_regions=self._resumed,
             survey_seconds=self._surveyed,
         )
-        with sealing(self.work) as receipts:
-            if receipts is not None:
-                clipped = clipped_fraction(self.work, receipts)
-                report = replace(report, clipped_fraction=clipped, complete=True)
+        with sealing(self.work) as clipped:
+            if clipped is not None:
+                fraction = clipped_fraction(self.work, clipped)
+                report = replace(report, clipped_fraction=fraction, complete=True)
                 attributes = _attributes(self.work, self._options, report)
                 seal(self.work, attributes, overwrite=self._options.overwrite)
         self.close()
@@ -120,15 +120,30 @@ class Running:
         """Let go of the output."""
         self._held.close()
 
-    def _survey(self, left: Sequence[Region], workers: Crew, progress: Progress) -> float:
+    def _survey(self, workers: Crew, progress: Progress) -> float:
         """Gather the statistics that regions need, if any; returns the seconds it took."""
-        job = self.work.job
+        job, left = self.work.job, range(len(self.left))
         if job.survey is None or not left:
             return 0.0
         began = time.perf_counter()
-        planes = sorted({plane for region in left for plane in job.cut.planes(region)})
+        planes = sorted({plane for k in left for plane in job.cut.planes(self.order(k)[1])})
         gather(job, planes, workers, progress)
         return time.perf_counter() - began
+
+
+class Orders:
+    """What several images have left to do, one image after the other."""
+
+    def __init__(self, images: Sequence[Running]) -> None:
+        self._images = images
+        self._starts = [0, *accumulate(len(image.left) for image in images)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, number: int) -> Order:
+        k = bisect_right(self._starts, number) - 1
+        return self._images[k].order(number - self._starts[k])
 
 
 def _explain(failures: Sequence[Failure], total: int) -> str:

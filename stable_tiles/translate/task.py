@@ -24,7 +24,7 @@ from torch import Tensor
 
 from stable_tiles.errors import StableTilesError, first_line
 from stable_tiles.image.writer import ImageWriter
-from stable_tiles.ledger import Ledger, Receipt
+from stable_tiles.ledger import Receipt
 from stable_tiles.region import Region
 from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.forward import TileNetwork
@@ -94,7 +94,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
                 "process": process_name(),
             }
             receipt = Receipt.of(region, job.folder, files, values)
-            Ledger(job.folder).record(receipt)
+            tools.ledger.record(receipt)
     return receipt
 
 

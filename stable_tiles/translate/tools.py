@@ -13,6 +13,7 @@ import torch
 from stable_tiles.errors import ModelError
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, partial_folder
+from stable_tiles.ledger import Ledger
 from stable_tiles.model import load_model
 from stable_tiles.translate.cost import worker_bytes
 from stable_tiles.translate.forward import TileNetwork
@@ -108,6 +109,8 @@ class Tools:
         The same, for whole regions, one at a time.
     writer, errors : ImageWriter
         Of the output, and of the companion image if any.
+    ledger : Ledger
+        Where receipts go.
     tiles : TileNetwork
         The network, which may have been told the statistics of a plane.
     engine : Engine
@@ -118,6 +121,7 @@ class Tools:
     reader: Reader
     writer: ImageWriter
     errors: ImageWriter | None
+    ledger: Ledger
     tiles: TileNetwork
     engine: Engine
 
@@ -193,9 +197,10 @@ def _open(job: Job, engine: Engine) -> Tools:
     engine.allowance.raise_to(predicted * 7 // 8)
     return Tools(
         image,
-        Reader(image, job.channels, job.cut, job.spec.layout.regions()),
+        Reader(image, job.channels, job.cut, job.regions),
         ImageWriter(job.store, job.spec),
         errors,
+        Ledger(job.folder),
         engine.tiles,
         engine,
     )

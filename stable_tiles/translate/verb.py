@@ -22,7 +22,7 @@ from stable_tiles.translate.report import (
     planned,
     summed,
 )
-from stable_tiles.translate.running import Running
+from stable_tiles.translate.running import Orders, Running
 from stable_tiles.translate.task import make_region
 
 DEFAULTS = TranslateOptions()
@@ -153,8 +153,7 @@ def _made(
         with crew(first.hardware, first.work.resources) as workers:
             yield from _begun(images, workers, progress)
             begun = {image.work.job.folder: image for image in images}
-            orders = [order for image in images for order in image.orders()]
-            done = 0
+            orders, done = Orders(images), 0
             progress("regions", 0, len(orders))
             for made in workers(make_region, orders):
                 if made is not None:
@@ -182,7 +181,7 @@ def _begun(
         except StableTilesError as error:
             yield image, error
             continue
-        if not image.left:
+        if not len(image.left):
             yield image, _finished(image)
 
 

@@ -1,28 +1,50 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stable_tiles.region import Region
-from stable_tiles.tiling.order import morton, morton_order
+from stable_tiles.tiling.order import Curve
+
+four = st.tuples(*[st.integers(1, 40)] * 4)
 
 
-@given(st.tuples(st.integers(0, 2**20), st.integers(0, 2**20)))
-@settings(deadline=None, max_examples=50)
-def test_the_bits_of_a_morton_code_give_back_both_indices(cell: tuple[int, int]) -> None:
-    code = f"{morton(*cell):b}".zfill(42)
-    assert (int(code[0::2], 2), int(code[1::2], 2)) == cell
+def morton(row: int, column: int) -> int:
+    """The position of a cell on the Morton curve: both indices' bits, interleaved."""
+    return int("".join(map("".join, zip(f"{row:08b}", f"{column:08b}", strict=True))), 2)
 
 
-def test_regions_follow_the_curve_within_a_plane_and_planes_follow_each_other() -> None:
-    regions = list(Region.whole((2, 1, 40, 40)).divide((1, 1, 10, 10)))
-    ordered = morton_order(regions, (10, 10))
-    assert sorted(ordered) == sorted(regions)
-    assert [r.start for r in ordered[:5]] == [
-        (0, 0, 0, 0),
-        (0, 0, 0, 10),
-        (0, 0, 10, 0),
-        (0, 0, 10, 10),
-        (0, 0, 0, 20),
-    ]
-    assert {r.start[0] for r in ordered[:16]} == {0}
+@given(four, st.tuples(*[st.integers(1, 12)] * 4))
+@settings(deadline=None, max_examples=60)
+def test_regions_partition_the_box_by_plane_and_then_along_the_curve(
+    shape: tuple[int, int, int, int], block: tuple[int, int, int, int]
+) -> None:
+    def key(region: Region) -> tuple[int, int, int]:
+        t, z, y, x = region.start
+        return t, z, morton(y // block[2], x // block[3])
+
+    curve = Curve(shape, block)
+    every = list(Region.whole(shape).divide(block))
+    assert list(curve) == sorted(every, key=key)
+    assert len(curve) == len(every)
+    assert [curve.number(region) for region in curve] == list(range(len(every)))
+    assert curve.total(lambda region: region.size) == Region.whole(shape).size
+    assert curve.largest(lambda region: region.size).size == max(one.size for one in every)
+
+
+def test_any_of_very_many_regions_is_found_without_the_others() -> None:
+    curve = Curve((1, 1, 10**8, 10**8), (1, 1, 10, 10))
+    assert len(curve) == 10**14
+    for number in (0, 3, 10**13 + 7, 10**14 - 1):
+        assert curve.number(curve[number]) == number
+    with pytest.raises(IndexError, match="no region"):
+        curve[10**14]
+
+
+def test_what_is_no_region_has_no_number() -> None:
+    curve = Curve((1, 1, 40, 40), (1, 1, 10, 10))
+    assert curve.number(Region((0, 0, 10, 10), (1, 1, 20, 20))) == 3
+    assert curve.number(Region((0, 0, 10, 10), (1, 1, 20, 25))) is None
+    assert curve.number(Region((0, 0, 11, 10), (1, 1, 20, 20))) is None
+    assert curve.number(Region((0, 0, 40, 0), (1, 1, 50, 10))) is None

@@ -15,9 +15,8 @@ SHARD = (1, 1, 64, 64)
 def plan_of(
     tiling: Tiling, height: int, width: int, side: int = 64, first: Tiling | None = None
 ) -> Plan:
-    output = Region.whole((1, 1, height, width))
-    regions = list(output.divide((1, 1, side, side)))
-    return plan_regions((tiling, first), (height, width), output, regions, (1, 1, side, side))
+    output, block = Region.whole((1, 1, height, width)), (1, 1, side, side)
+    return plan_regions((tiling, first), (height, width), output, block, block)
 
 
 def test_a_plane_in_one_tile_costs_no_redundancy() -> None:
@@ -85,8 +84,7 @@ def test_an_automatic_tile_always_has_room_between_its_halos(
 
 def test_a_window_of_the_source_is_planned_where_it_lies() -> None:
     output = Region((2, 0, 30, 50), (4, 1, 130, 150))
-    regions = list(Region.whole(output.shape).divide(SHARD))
-    plan = plan_regions((Tiling(60, 8, 4, "crop"), None), (200, 300), output, regions, SHARD)
+    plan = plan_regions((Tiling(60, 8, 4, "crop"), None), (200, 300), output, SHARD, SHARD)
     assert plan.cut.origin == (2, 0, 30, 50)
     assert plan.cut.plane(Region((0, 0, 64, 0), (1, 1, 100, 64))) == Region((94, 50), (130, 114))
     assert plan.cut.grid.rows[0].read_start == 20
@@ -95,16 +93,31 @@ def test_a_window_of_the_source_is_planned_where_it_lies() -> None:
 
 def test_regions_that_share_a_shard_are_refused() -> None:
     output = Region.whole((1, 1, 128, 128))
-    regions = list(output.divide((1, 1, 32, 64)))
+    tilings = (Tiling(64, 4, 4, "crop"), None)
     with pytest.raises(ValueError, match="whole shards"):
-        plan_regions((Tiling(64, 4, 4, "crop"), None), (128, 128), output, regions, SHARD)
+        plan_regions(tilings, (128, 128), output, (1, 1, 32, 64), SHARD)
+    assert len(plan_regions(tilings, (128, 128), output, (1, 1, 64, 200), SHARD).regions) == 2
 
 
-def test_regions_that_leave_a_hole_are_refused() -> None:
-    output = Region.whole((1, 1, 128, 128))
-    regions = list(output.divide(SHARD))[1:]
-    with pytest.raises(ValueError, match="partition"):
-        plan_regions((Tiling(64, 4, 4, "crop"), None), (128, 128), output, regions, SHARD)
+@given(
+    st.lists(st.integers(1, 300), min_size=2, max_size=2),
+    st.lists(st.integers(1, 3), min_size=2, max_size=2),
+    st.sampled_from([None, Tiling(56, 6, 4, "crop")]),
+)
+@settings(deadline=None, max_examples=30)
+def test_what_a_plan_costs_is_the_sum_over_its_regions(
+    size: list[int], planes: list[int], first: Tiling | None
+) -> None:
+    output, block = Region.whole((*planes, *size)), (2, 1, 64, 128)
+    tilings = (Tiling(72, 10, 4, "crop"), first)
+    plan = plan_regions(tilings, (size[0], size[1]), output, block, (1, 1, 64, 64))
+    every = list(plan.regions)
+    assert plan.tiles == sum(map(plan.cut.tiles, every))
+    assert plan.pixels_written == sum(region.size for region in every)
+    passed = sum(plan.cut.pixels_first(one) + plan.cut.pixels_last(one) for one in every) / 2
+    assert plan.redundancy == passed / plan.pixels_written
+    largest = plan.cut.reads(plan.largest_region).size
+    assert largest == max(plan.cut.reads(one).size for one in every)
 
 
 def test_a_tile_too_small_for_its_halo_is_refused() -> None:

@@ -42,7 +42,7 @@ def test_by_default_large_planes_cost_little_extra_in_less_than_four_gibibytes(
     tilings = choose_tilings(model_of(settings), DEFAULTS, LARGE, "cpu")
     output = Region.whole((1, 1, *LARGE.plane))
     side = (1, 1, *LARGE.region)
-    plan = plan_regions(tilings, LARGE.plane, output, list(output.divide(side)), side)
+    plan = plan_regions(tilings, LARGE.plane, output, side, side)
     assert plan.redundancy <= most
     tile = max(map(plan.cut.largest_tile, plan.regions))
     reads = plan.cut.reads(plan.largest_region).size * (3 + 4 * settings.features)
@@ -97,4 +97,4 @@ def test_a_tile_below_both_halos_is_refused_when_it_is_planned() -> None:
     tilings = choose_tilings(model_of(TINY), TranslateOptions(tile=20), LARGE, "cpu")
     output = Region.whole((1, 1, 500, 500))
     with pytest.raises(InputError, match="--tile"):
-        plan_regions(tilings, (500, 500), output, [output], (1, 1, 500, 500))
+        plan_regions(tilings, (500, 500), output, (1, 1, 500, 500), (1, 1, 500, 500))

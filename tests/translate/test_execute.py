@@ -62,7 +62,7 @@ def start(folder: Path, target: str, *arguments: str) -> subprocess.Popen[bytes]
         stderr=subprocess.PIPE,
     )
     ledger = Ledger(partial_folder(folder / target))
-    while len(ledger.receipts()) < 3 and process.poll() is None:
+    while len(list(ledger.receipts())) < 3 and process.poll() is None:
         time.sleep(0.02)
     return process
 

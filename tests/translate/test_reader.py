@@ -24,7 +24,7 @@ def plan_of(plane: tuple[int, int], planes: int, side: int, halo: int) -> Plan:
     output = Region.whole((planes, 1, *plane))
     block = (1, 1, side, side)
     tiling = Tiling(side + 2 * halo + 8, halo, 2, "crop")
-    return plan_regions((tiling, None), plane, output, list(output.divide(block)), block)
+    return plan_regions((tiling, None), plane, output, block, block)
 
 
 @pytest.fixture(scope="module")
