@@ -170,8 +170,11 @@ class Histogram:
 
     def _bins(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         if self.exact:
-            offset = 0 if self.dtype.kind in "ub" else 1 << (8 * self.dtype.itemsize - 1)
-            return values.astype(np.intp) + offset if offset else values.astype(np.intp)
+            if self.dtype.kind == "i":
+                # The sign bit turned stands for adding half of the range, in the small dtype.
+                unsigned = np.dtype(f"u{self.dtype.itemsize}")
+                values = values.view(unsigned) ^ unsigned.type(1 << (8 * self.dtype.itemsize - 1))
+            return values.astype(np.intp)
         numbers = values.astype(np.float32)
         bits = numbers[~np.isnan(numbers)].view(np.uint32)
         ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))

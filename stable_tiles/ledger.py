@@ -21,32 +21,27 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
+from stable_tiles.checksum import file_checksum
 from stable_tiles.errors import FingerprintMismatch, InputError, OutputExists
 from stable_tiles.region import Region
 
 _FINGERPRINT = "fingerprint.json"
 _HOLD = "held"
 _RECEIPTS = "receipts"
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of the store: its path relative to it, its size and its sha256."""
+    """A file of the store: its path relative to it, its size and its crc32c."""
 
     path: str
     bytes: int
-    sha256: str
+    crc32c: str
 
     @classmethod
     def of(cls, store: Path, path: str) -> StoredFile:
         """The file as it lies on disk now."""
-        digest, size = hashlib.sha256(), 0
-        with (store / path).open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                size += len(block)
-        return cls(path, size, digest.hexdigest())
+        return cls(path, *file_checksum(store / path))
 
     def is_intact(self, store: Path) -> bool:
         """Whether the store still holds exactly this file."""
@@ -86,7 +81,7 @@ class Receipt:
         return {
             "start": list(self.region.start),
             "stop": list(self.region.stop),
-            "files": [[file.path, file.bytes, file.sha256] for file in self.files],
+            "files": [[file.path, file.bytes, file.crc32c] for file in self.files],
             "values": self.values,
         }
 

@@ -31,6 +31,7 @@ LAYERS = (
         "document",
         "domain",
         "usage",
+        "checksum",
     },
     {"image", "tiling", "networks", "ledger"},
     {"methods", "model", "model_document", "model_info", "official", "card"},

@@ -129,10 +129,14 @@ def _refuse_target(target: Path, sources: Sequence[Path | str], options: Convert
 
 
 def _probe(source: Source) -> None:
-    """Decode the first and the last pixel, so that a damaged file is refused before work."""
+    """Decode the first and the last pixel, so that a damaged file is refused before work.
+
+    The last one of a stream would cost all before it.
+    """
     t, _, z, y, x = source.description.shape
+    last = (0, 0, 0, 0) if source.description.streamed else (t - 1, z - 1, y - 1, x - 1)
     try:
-        for corner in {(0, 0, 0, 0), (t - 1, z - 1, y - 1, x - 1)}:
+        for corner in {(0, 0, 0, 0), last}:
             source.read(Region(corner, tuple(n + 1 for n in corner)))
     except WorkFailed as error:
         raise NotAnImage(str(error)) from error

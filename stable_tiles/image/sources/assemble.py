@@ -57,6 +57,7 @@ class StackSource:
             axes=Axes.named(names, first.axes.scale, first.axes.units),
             shape=(t, c, z, y, x),
             nifti=None,
+            streamed=False,
             files=tuple(file for part in parts for file in part.files),
             bytes_in=sum(part.bytes_in for part in parts),
         )

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 import warnings
 import zlib
 from math import prod
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from stable_tiles.errors import NotAnImage, WorkFailed, first_line
+from stable_tiles.errors import NotAnImage, first_line
+from stable_tiles.image.sources.inflate import Inflated, is_gzip, stated_size
 from stable_tiles.image.sources.nifti_header import VERSIONS, kept_header, parse_header
 from stable_tiles.image.sources.raw import RawPlanes
 from stable_tiles.image.sources.source import (
@@ -36,19 +36,15 @@ from stable_tiles.image.sources.source import (
 from stable_tiles.image.sources.units import space_unit, time_unit
 from stable_tiles.region import Region
 
-GZIP_SIGNATURE = b"\x1f\x8b"
-
 _MAGIC_AT = {1: 344, 2: 4}
 _MAX_RATIO = 1100
 """Deflate cannot shrink more than 1032 times: a header that claims more is false."""
-
-_PIECE = 4 * 2**20
 
 
 class NiftiSource:
     """One NIfTI file (``.nii``, ``.nii.gz``) or pair (``.hdr`` and ``.img``).
 
-    A gzip stream is inflated once, when pixels are first asked for, into an
+    A gzip stream is inflated once, as far as pixels are asked for, into an
     unnamed temporary file that vanishes with the process.
 
     Raises
@@ -61,6 +57,7 @@ class NiftiSource:
         self._scratch = options.scratch
         self._lock = Lock()
         self._file: int | None = None
+        self._stream: Inflated | None = None
         raw, version = _raw_header(path)
         header: Any = parse_header(raw)
         self._data = _data_path(path, raw[_MAGIC_AT[version] :])
@@ -75,6 +72,8 @@ class NiftiSource:
         shape = _canonical(sizes, path.name)
         self._refuse(path, shape, len(raw) if self._data == path else 0)
         files = tuple(dict.fromkeys((path, self._data)))
+        self._gzipped = is_gzip(self._data)
+        whole = self._offset + prod(shape) * int(self._dtype.itemsize)
         self._description = Description(
             axes=axes_of(shape, calibration),
             shape=shape,
@@ -82,6 +81,7 @@ class NiftiSource:
             channels=channels_of(shape[1], False),
             metadata={"format": f"nifti-{version}"},
             nifti=nifti,
+            streamed=self._gzipped and stated_size(self._data) == whole % 2**32,
             files=files,
             bytes_in=sum(file.stat().st_size for file in files),
         )
@@ -93,10 +93,10 @@ class NiftiSource:
 
     def read(self, region: Region) -> Pixels:
         """Pixels of a region over (t, z, y, x), as an array (t, c, z, y, x)."""
-        planes = self._planes()
-        times, _, depth, _, _ = self._description.shape
+        times, vectors, depth, _, _ = self._description.shape
         ts, zs, rows, columns = region.slices
-        shape = (region.shape[0], self._description.shape[1], *region.shape[1:])
+        planes = self._planes(((vectors - 1) * times + ts.stop - 1) * depth + zs.stop)
+        shape = (region.shape[0], vectors, *region.shape[1:])
         block = np.empty(shape, self._description.dtype)
         for t, c, z in np.ndindex(shape[:3]):
             plane = (c * times + ts.start + t) * depth + zs.start + z
@@ -112,39 +112,27 @@ class NiftiSource:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
-    @property
-    def _bytes(self) -> int:
-        return prod(self._description.shape) * int(self._dtype.itemsize)
-
-    def _planes(self) -> RawPlanes:
-        with self._lock:
-            if self._file is None:
-                self._file = self._inflated() if _is_gzip(self._data) else _descriptor(self._data)
-        offset = 0 if _is_gzip(self._data) else self._offset
+    def _planes(self, count: int) -> RawPlanes:
+        """The planes, of which the first so many can be read."""
         _, _, _, y, x = self._description.shape
-        return RawPlanes(self._data.name, self._file, offset, (y, x, 1), self._dtype)
-
-    def _inflated(self) -> int:
-        """Descriptor of an unnamed file with the voxels, from one pass over the gzip stream."""
-        with (
-            gzip.open(self._data, "rb") as stream,
-            tempfile.TemporaryFile(dir=self._scratch) as file,
-        ):
-            try:
-                _skip(stream, self._offset)
-                left = self._bytes
-                while left and (piece := stream.read(min(left, _PIECE))):
-                    file.write(piece)
-                    left -= len(piece)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise WorkFailed(
-                    f"{self._data.name} is damaged or truncated: {first_line(error)}"
-                ) from error
-            if left:
-                raise WorkFailed(f"{self._data.name} ends before its voxels do: it is truncated")
-            file.flush()
-            return os.dup(file.fileno())
+        shape, name = (y, x, 1), self._data.name
+        with self._lock:
+            if self._gzipped:
+                size = prod(self._description.shape) * int(self._dtype.itemsize)
+                self._stream = self._stream or Inflated(
+                    self._data, self._offset, size, self._scratch
+                )
+            elif self._file is None:
+                self._file = os.open(self._data, os.O_RDONLY)
+        if self._stream is None:
+            assert self._file is not None  # opened above
+            return RawPlanes(name, self._file, self._offset, shape, self._dtype)
+        plane = y * x * int(self._dtype.itemsize)
+        return RawPlanes(name, self._stream.upto(count * plane), 0, shape, self._dtype)
 
     def _refuse(self, path: Path, shape: Shape5, lowest: int) -> None:
         if self._dtype.kind not in "uif" or self._dtype.itemsize > 8:
@@ -154,7 +142,7 @@ class NiftiSource:
         size = self._data.stat().st_size
         if self._offset < lowest:
             raise NotAnImage(f"{path.name} has a damaged header: its voxels overlap it")
-        if needed > (size * _MAX_RATIO if _is_gzip(self._data) else size):
+        if needed > (size * _MAX_RATIO if is_gzip(self._data) else size):
             raise NotAnImage(
                 f"{path.name} is truncated: its voxels reach to byte {needed}, the file has {size}"
             )
@@ -168,24 +156,10 @@ def is_nifti(head: bytes) -> bool:
 def peek(path: Path, count: int) -> bytes:
     """The first bytes of a file, decompressed if it is gzipped; none if it is damaged."""
     try:
-        with gzip.open(path, "rb") if _is_gzip(path) else path.open("rb") as stream:
+        with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as stream:
             return stream.read(count)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return b""
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == GZIP_SIGNATURE
-
-
-def _descriptor(path: Path) -> int:
-    return os.open(path, os.O_RDONLY)
-
-
-def _skip(stream: BinaryIO | gzip.GzipFile, count: int) -> None:
-    while count and (piece := stream.read(min(count, _PIECE))):
-        count -= len(piece)
 
 
 def _header_size(head: bytes) -> int:

@@ -95,6 +95,9 @@ class Description:
         All that the file says of itself, as JSON; persons may be named in it.
     nifti : NiftiHeader or None
         The header of a NIfTI source.
+    streamed : bool
+        Whether pixels come from a stream that is known to be long enough and is
+        read from its start: whatever is asked for first, all before it is read.
     files : tuple of Path
         Files that hold the pixels; empty for a store.
     bytes_in : int
@@ -110,6 +113,7 @@ class Description:
     metadata: dict[str, Any] = field(default_factory=dict)
     original: dict[str, Any] = field(default_factory=dict)
     nifti: NiftiHeader | None = None
+    streamed: bool = False
     files: tuple[Path, ...] = ()
     bytes_in: int = 0
 
