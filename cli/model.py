@@ -74,10 +74,8 @@ def import_(
 @click.option(
     "--license",
     "spdx",
-    default="CC-BY-4.0",
-    show_default=True,
     metavar="SPDX",
-    help="Of a package's weights.",
+    help="Of a package's weights, such as MIT  [default: none is named]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
 @common_options
@@ -88,7 +86,7 @@ def export(
     direction: str,
     opset: int,
     authors: tuple[str, ...],
-    spdx: str,
+    spdx: str | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,

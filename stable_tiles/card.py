@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,17 @@ from stable_tiles.model import Model
 from stable_tiles.model_info import DomainInfo, ModelInfo, describe
 
 CARD = "model-card.md"
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What is said of all models of one kind."""
+
+    use: str
+    limits: str
+    validation: str
+    data: str
+
 
 _USE = """\
 Translating images of domain A as images of domain B, where both show the same kind of specimen
@@ -38,6 +50,27 @@ Translate images of which both modalities were taken, then compare:
 Without a truth, `stable-tiles translate --confidence` writes where translation and translation
 back disagree."""
 
+_TRANSLATOR = _Words(_USE, _LIMITS, _VALIDATION, "Patches of these stores; nothing was paired.")
+
+_DENOISER = _Words(
+    use="""\
+Denoising movies that were taken as the training movies were: same microscope, same exposure,
+same frame rate, same labelling. For looking at, for finding cells, and for measurements that
+were validated on such movies. It is not a diagnostic device.""",
+    limits="""\
+- Noise that neighbouring pixels or frames share is not removed: it can be predicted like signal.
+- An event of a single frame loses height, and part of it appears in the frames beside: measure
+  such events on the raw movie.
+- Movies that move are not registered by it.
+- Where movies differ from those of the training, so can what is taken for signal.
+- So it must be validated before anything is concluded from it. None of this was done by writing
+  this card.""",
+    validation="""\
+Compare traces of cells before and after: `stable-tiles evaluate traces MOVIE.zarr CELLS.zarr
+OUT.csv`, and look at single frames of events that you know.""",
+    data="Patches of these movies; no clean movie was seen.",
+)
+
 
 def model_card(model: Model, name: str) -> str:
     """The card of a model as Markdown, from its document alone.
@@ -55,13 +88,15 @@ def model_card(model: Model, name: str) -> str:
         Ends with a line break; holds no folder names.
     """
     found = describe(model, name)
+    frames = model.settings.frames_read
+    words = _DENOISER if frames > 1 else _TRANSLATOR
     sections = [
         f"# {name}",
-        _summary(found),
-        "## Intended use\n\n" + _USE,
-        "## Limits\n\n" + _LIMITS,
-        "## Validation\n\n" + _VALIDATION,
-        "## Data\n\n" + _data(found.provenance),
+        _summary(found, frames),
+        "## Intended use\n\n" + words.use,
+        "## Limits\n\n" + words.limits,
+        "## Validation\n\n" + words.validation,
+        "## Data\n\n" + _data(found.provenance, words.data),
         "## Intensities\n\n" + "\n".join(_domain(k, d) for k, d in found.domains.items()),
         "## Network\n\n" + _network(found),
     ]
@@ -75,18 +110,23 @@ def write_card(model: Model, folder: Path) -> None:
     os.replace(partial, folder / CARD)
 
 
-def _summary(found: ModelInfo) -> str:
+def _summary(found: ModelInfo, frames: int) -> str:
     ways = " and ".join(found.reach)
     names = {key: ", ".join(domain.names) for key, domain in found.domains.items()}
     steps = found.provenance.get("steps")
     trained = f", trained for {steps} steps" if steps is not None else ""
+    if frames > 1:
+        return (
+            f"A denoiser of movies ({names['a']}), which makes each frame from {frames} frames "
+            f"around it{trained}. Digest `{found.digest}`."
+        )
     return (
         f"A model of unpaired image-to-image translation ({ways}) between A ({names['a']}) and "
         f"B ({names['b']}){trained}. Digest `{found.digest}`."
     )
 
 
-def _data(provenance: Mapping[str, Any]) -> str:
+def _data(provenance: Mapping[str, Any], how: str) -> str:
     """The stores it was trained on."""
     rows = [
         f"- {side}: `{store['name']}`, digest `{store['digest']}`"
@@ -96,7 +136,7 @@ def _data(provenance: Mapping[str, Any]) -> str:
     if not rows:
         made = provenance.get("made_by")
         return f"Not recorded; made by {made}." if made else "Not recorded."
-    return "\n".join(["Patches of these stores; nothing was paired.", "", *rows])
+    return "\n".join([how, "", *rows])
 
 
 def _domain(key: str, domain: DomainInfo) -> str:

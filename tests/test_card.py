@@ -5,8 +5,10 @@ from pathlib import Path
 
 from stable_tiles.card import CARD, model_card, write_card
 from stable_tiles.model import Model, load_model
+from stable_tiles.networks.build import build
+from stable_tiles.support import SupportNetworkSettings
 from tests.exchange.models import DOMAINS
-from tests.translate.scenes import save_model
+from tests.translate.scenes import domain, save_model
 
 STORES = {
     "sources": [{"name": "a.zarr", "digest": "sha-of-a"}],
@@ -36,6 +38,17 @@ def test_a_card_tells_data_intensities_network_and_limits(tmp_path: Path) -> Non
         "## Validation",
     ):
         assert fact in text
+
+
+def test_the_card_of_a_denoiser_speaks_of_movies_and_not_of_two_modalities(tmp_path: Path) -> None:
+    settings = SupportNetworkSettings(frames=5, widths=(2, 4), branch=2, head=(4,))
+    domains = {"a": domain(1), "b": domain(1)}
+    made = Model(build(settings, 1, 1), settings, domains, {"sources": STORES["sources"]})
+    text = model_card(made, "calcium")
+    assert text.startswith("# calcium\n\nA denoiser of movies (c0), which makes each frame from 5")
+    assert "no clean movie was seen" in text
+    for foreign in ("unpaired", "paired", "modalit", "translat"):
+        assert foreign not in text.lower()
 
 
 def test_a_model_whose_data_nobody_recorded_says_so(tmp_path: Path) -> None:

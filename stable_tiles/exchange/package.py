@@ -55,12 +55,12 @@ class About:
     ----------
     authors : tuple of str
         Names.
-    license : str
-        SPDX identifier of the weights' licence.
+    license : str or None
+        SPDX identifier of the weights' licence; left out of the description where not given.
     """
 
     authors: tuple[str, ...] = ()
-    license: str = "CC-BY-4.0"
+    license: str | None = None
 
 
 def package_bytes(
@@ -117,7 +117,7 @@ def _description(
         f"({', '.join(source.channel_names)}) to {target.channels} channels "
         f"({', '.join(target.channel_names)}), trained with stable-tiles."[:1000],
         "authors": [{"name": name} for name in about.authors],
-        "license": about.license,
+        **({"license": about.license} if about.license else {}),
         "cite": [_CITE],
         "tags": ["image-to-image", "unpaired", "virtual-staining", "2d", "stable-tiles"],
         "covers": [_COVER],

@@ -51,6 +51,7 @@ def test_the_test_images_are_what_the_described_steps_make(tmp_path: Path, pair:
     run = save_model(tmp_path / "run", domains=pair)
     export_model(run, tmp_path / "m.zip")
     found = described(tmp_path / "m.zip")
+    assert "license" not in found
     steps = {s["id"]: s.get("kwargs") for s in found["inputs"][0]["preprocessing"]}
     out = found["outputs"][0]["postprocessing"][0]["kwargs"]
     with zipfile.ZipFile(tmp_path / "m.zip") as files:
