@@ -133,10 +133,10 @@ def convert(name: str, what: str, line: list[str], timeout_s: float) -> Run:
     run = Run(name, what)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     started = time.monotonic()
+    # A group, to stop all of it; a session would lose the priority that the whole run was given.
     child = subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
-        start_new_session=True,
-    )  # fmt: skip
+        line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, process_group=0
+    )
     watch = threading.Thread(target=_watch, args=(child.pid, run), daemon=True)
     watch.start()
     timer = threading.Timer(timeout_s, lambda: os.killpg(child.pid, 9))

@@ -13,8 +13,9 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -24,23 +25,46 @@ from uuid import uuid4
 from stable_tiles.checksum import file_checksum
 from stable_tiles.errors import FingerprintMismatch, InputError, OutputExists
 from stable_tiles.region import Region
+from stable_tiles.remote.lease import Lease, living
+from stable_tiles.remote.location import Location, Remote, files_of, read_whole, write_whole
+from stable_tiles.remote.objects import Entry, Objects
 
 _FINGERPRINT = "fingerprint.json"
 _HOLD = "held"
 _RECEIPTS = "receipts"
 
+_ALONE, _PART, _LOCK = "alone", "part-", "lock"
+"""Rights on an output behind a URL."""
+
+_READERS, _AT_ONCE = 16, 1024
+"""Receipts behind a URL are read by so many threads, so many ahead."""
+
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of the store: its path relative to it, its size and its crc32c."""
+    """A file of the store: its path relative to it, its size, and what tells it from others.
+
+    That is its crc32c on a disk, and behind a URL the tag of this version of it.
+    """
 
     path: str
     bytes: int
-    crc32c: str
+    mark: str
 
     @classmethod
-    def of(cls, store: Path, path: str) -> StoredFile:
-        """The file as it lies on disk now."""
+    def of(cls, store: Location, path: str) -> StoredFile:
+        """The file as it lies there now.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it does not.
+        """
+        if isinstance(store, Remote):
+            entry = store.objects.stat(path)
+            if entry is None:
+                raise FileNotFoundError(f"{store / path} was written and is not there")
+            return cls(path, entry.bytes, entry.tag)
         return cls(path, *file_checksum(store / path))
 
     def is_intact(self, store: Path) -> bool:
@@ -71,9 +95,9 @@ class Receipt:
 
     @classmethod
     def of(
-        cls, region: Region, store: Path, paths: Iterable[str], values: Mapping[str, Any]
+        cls, region: Region, store: Location, paths: Iterable[str], values: Mapping[str, Any]
     ) -> Receipt:
-        """The receipt for files that are on disk now."""
+        """The receipt for files that are there now."""
         return cls(region, tuple(StoredFile.of(store, path) for path in paths), dict(values))
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +105,7 @@ class Receipt:
         return {
             "start": list(self.region.start),
             "stop": list(self.region.stop),
-            "files": [[file.path, file.bytes, file.crc32c] for file in self.files],
+            "files": [[file.path, file.bytes, file.mark] for file in self.files],
             "values": self.values,
         }
 
@@ -100,28 +124,30 @@ class Ledger:
 
     Each ledger that records appends lines to a file of its own.  A line that a
     kill tore does not count, and the next one begins behind it: a million
-    receipts are as many files as there were writers.
+    receipts are as many files as there were writers.  Behind a URL nothing can
+    be appended: there each receipt is an object.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Remote
         The folder of the unfinished output (``NAME.partial``).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         self.folder = folder
-        self._own = folder / _RECEIPTS / f"{uuid4().hex}.jsonl"
+        self._own = f"{_RECEIPTS}/{uuid4().hex}.jsonl"
         self._lock = Lock()
 
     @property
     def exists(self) -> bool:
         """Whether there is something to resume."""
-        return (self.folder / _FINGERPRINT).is_file()
+        return _read_json(self.folder, _FINGERPRINT) is not None
 
     def begin(self, fingerprint: Mapping[str, str]) -> None:
         """Start a new ledger for work with these inputs."""
-        (self.folder / _RECEIPTS).mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / _FINGERPRINT, dict(fingerprint))
+        if isinstance(self.folder, Path):
+            (self.folder / _RECEIPTS).mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder, _FINGERPRINT, json.dumps(fingerprint, sort_keys=True).encode())
 
     def check(self, fingerprint: Mapping[str, str]) -> None:
         """Refuse to resume work that was begun with other inputs.
@@ -138,7 +164,7 @@ class Ledger:
         FingerprintMismatch
             If any value differs; the line names those that do.
         """
-        known = _read_json(self.folder / _FINGERPRINT)
+        known = _read_json(self.folder, _FINGERPRINT)
         if known is None:
             raise InputError(f"nothing to resume in {self.folder}: run without --resume")
         names = sorted(known.keys() | fingerprint.keys())
@@ -150,9 +176,13 @@ class Ledger:
             )
 
     def record(self, receipt: Receipt) -> None:
-        """Keep a receipt; it is on disk when this returns."""
+        """Keep a receipt; it is stored when this returns."""
         line = json.dumps(receipt.to_json(), sort_keys=True, separators=(",", ":"))
-        with self._lock, self._own.open("ab") as file:
+        if isinstance(self.folder, Remote):
+            name = "-".join(map(str, receipt.region.start))
+            write_whole(self.folder, f"{_RECEIPTS}/{name}.json", line.encode())
+            return
+        with self._lock, (self.folder / self._own).open("ab") as file:
             # In front too: what was torn before ends here.
             file.write(f"\n{line}\n".encode())
             file.flush()
@@ -163,31 +193,42 @@ class Ledger:
 
         What cannot be read does not count.
         """
+        if isinstance(self.folder, Remote):
+            yield from _receipts_behind(self.folder.objects)
+            return
         for path in sorted((self.folder / _RECEIPTS).glob("*.json*")):
             with path.open("rb") as file:
                 yield from filter(None, map(_parsed, file))
 
-    def verified(self, store: Path) -> Iterator[Receipt]:
-        """The receipts whose files the store still holds, byte for byte."""
-        for receipt in self.receipts():
-            if all(file.is_intact(store) for file in receipt.files):
-                yield receipt
+    def verified(self, store: Location) -> Iterator[Receipt]:
+        """The receipts whose files the store still holds: byte for byte, or in that version."""
+        known = dict(files_of(store)) if isinstance(store, Remote) else {}
+
+        def is_intact(file: StoredFile) -> bool:
+            if isinstance(store, Path):
+                return file.is_intact(store)
+            return known.get(file.path) == Entry(file.bytes, file.mark)
+
+        return (one for one in self.receipts() if all(map(is_intact, one.files)))
 
 
 class Hold:
     """The right to write an unfinished output, which ends with the process that has it.
 
+    Behind a URL it ends some seconds after it: see `Lease`.
+
     Parameters
     ----------
-    folder : Path
+    folder : Path or Remote
         The folder of the unfinished output.
     shared : bool
         Whether others who share may write too.
     """
 
-    def __init__(self, folder: Path, *, shared: bool = False) -> None:
-        self._path, self._shared = folder / _HOLD, shared
+    def __init__(self, folder: Location, *, shared: bool = False) -> None:
+        self._folder, self._shared = folder, shared
         self._handle: int | None = None
+        self._lease: Lease | None = None
 
     def take(self) -> None:
         """Take the right; again, after the folder was made anew.
@@ -198,25 +239,62 @@ class Hold:
             If another process writes; the line names it.
         """
         self.release()
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        if isinstance(self._folder, Remote):
+            self._lease = _leased(self._folder, shared=self._shared)
+            return
+        handle = os.open(self._folder / _HOLD, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if self._shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             who = os.read(handle, 256).decode(errors="replace").strip()
             os.close(handle)
-            raise OutputExists(
-                f"{self._path.parent} is being written by {who or 'another process'}: "
-                "wait for it, or stop it and use --resume"
-            ) from None
+            raise _busy(self._folder, who) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
         self._handle = handle
 
+    def check(self) -> None:
+        """Raise OutputExists if another process has taken the right over meanwhile."""
+        if self._lease is not None:
+            self._lease.check()
+
     def release(self) -> None:
         """Give the right up."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+@contextmanager
+def locked(folder: Location) -> Iterator[None]:
+    """Hold a lock for the moment in which an output begins or ends.
+
+    Of several that begin at once one finds the others.  The lock is released
+    when this process ends, however it ends.
+
+    Parameters
+    ----------
+    folder : Path or Remote
+        The folder of the unfinished output; on a disk it need not be there yet.
+    """
+    if isinstance(folder, Remote):
+        lease = Lease(folder, _LOCK)
+        lease.take(wait=True)
+        try:
+            yield
+        finally:
+            lease.release()
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def digest_of(values: object) -> str:
@@ -224,8 +302,13 @@ def digest_of(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def sweep(store: Path) -> None:
-    """Remove the temporary files that a killed writer left; only while nobody writes."""
+def sweep(store: Location) -> None:
+    """Remove the temporary files that a killed writer left; only while nobody writes.
+
+    Behind a URL there are none: an object appears whole or not at all.
+    """
+    if isinstance(store, Remote):
+        return
     for leftover in store.rglob("*.partial"):
         if leftover.is_file():
             leftover.unlink()
@@ -238,18 +321,38 @@ def _parsed(line: bytes) -> Receipt | None:
         return None
 
 
-def _write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(tree, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+def _receipts_behind(objects: Objects) -> Iterator[Receipt]:
+    """All receipts that are objects, several read at a time."""
+    names = [name for name, _ in objects.entries(_RECEIPTS)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(names), _AT_ONCE):
+            found = pool.map(objects.read, names[start : start + _AT_ONCE])
+            yield from filter(None, (_parsed(line or b"") for line in found))
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _leased(folder: Remote, *, shared: bool) -> Lease:
+    """The right on an output behind a URL: alone, or with others who share it."""
+    lease = Lease(folder, f"{_PART}{uuid4().hex}" if shared else _ALONE)
+    other = lease.take()
+    if other is None:
+        # Looked for after the own right is known to others: of two, one sees the other.
+        other = living(folder, _ALONE if shared else _PART)
+    if other is None:
+        return lease
+    lease.release()
+    raise _busy(folder, str(other))
+
+
+def _busy(folder: Location, who: str) -> OutputExists:
+    return OutputExists(
+        f"{folder} is being written by {who or 'another process'}: "
+        "wait for it, or stop it and use --resume"
+    )
+
+
+def _read_json(folder: Location, name: str) -> dict[str, Any] | None:
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_whole(folder, name) or b"")
     except (OSError, ValueError):
         return None
     return tree if isinstance(tree, dict) else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from stable_tiles.image.writer import (
     partial_folder,
     refuse_existing,
 )
-from stable_tiles.ledger import Ledger, digest_of, sweep
+from stable_tiles.ledger import Hold, Ledger, digest_of, locked, sweep
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
@@ -119,9 +120,22 @@ def _refuse_target(target: Path, sources: Sequence[Path | str], options: Convert
             refuse_existing(target)
         if target.is_file() or not any((target / n).exists() for n in ("zarr.json", ".zgroup")):
             raise OutputExists(f"{target} exists and is no store: give another name")
-    ledger = Ledger(partial_folder(target))
-    begun = any(True for _ in ledger.receipts())
-    if begun and not (options.overwrite or options.resume or options.dry_run):
+    if options.dry_run:
+        return
+    _refuse_begun(target, options)
+
+
+def _refuse_begun(target: Path, options: ConvertOptions) -> None:
+    """Refuse an output that another process writes, or that was begun and is not finished."""
+    folder = partial_folder(target)
+    if not folder.is_dir():
+        return
+    with locked(folder):
+        hold = Hold(folder)
+        hold.take()
+        hold.release()
+    begun = any(True for _ in Ledger(folder).receipts())
+    if begun and not (options.overwrite or options.resume):
         raise OutputExists(
             f"{target} was begun and not finished: --resume to complete it, "
             "or --overwrite to start again"
@@ -167,13 +181,13 @@ def _write(
     progress: Progress,
 ) -> int:
     """Write the store; returns how many regions an earlier run had written."""
-    writer, ledger, written = _begin(plan, target, options)
-    task = RegionTask(source, writer, ledger, written)
-    with digests_of(plan.description.files) as digests:
-        write_regions(plan, task, progress)
-        _attach(writer, source, options)
-        attributes = _attributes(plan, task, options, digests.result())
-    writer.seal(target, attributes, overwrite=options.overwrite)
+    with _begun(plan, target, options) as (writer, ledger, written):
+        task = RegionTask(source, writer, ledger, written)
+        with digests_of(plan.description.files) as digests:
+            write_regions(plan, task, progress)
+            _attach(writer, source, options)
+            attributes = _attributes(plan, task, options, digests.result())
+        writer.seal(target, attributes, overwrite=options.overwrite)
     return len(written)
 
 
@@ -190,6 +204,24 @@ def _clear_ledger(plan: ConvertPlan, target: Path, options: ConvertOptions) -> i
         ledger.check(_fingerprint(plan, options))
     shutil.rmtree(ledger.folder)
     return len(plan.spec.layout.regions())
+
+
+@contextmanager
+def _begun(
+    plan: ConvertPlan, target: Path, options: ConvertOptions
+) -> Iterator[tuple[ImageWriter, Ledger, list[Region]]]:
+    """The unfinished store, new or resumed, while this process alone may write it."""
+    folder = partial_folder(target)
+    hold = Hold(folder)
+    try:
+        with locked(folder):
+            if folder.is_dir():
+                hold.take()
+            begun = _begin(plan, target, options)
+            hold.take()
+        yield begun
+    finally:
+        hold.release()
 
 
 def _begin(

@@ -7,7 +7,6 @@ unfinished output itself, alone or with the other parts, until it ends.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ import zarr
 from stable_tiles.errors import OutputExists
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import ImageWriter, create_store, partial_folder, refuse_existing
-from stable_tiles.ledger import Hold, Ledger, Receipt, sweep
+from stable_tiles.ledger import Hold, Ledger, Receipt, locked, sweep
 from stable_tiles.tiling.order import Curve
 from stable_tiles.translate.job import STORE
 from stable_tiles.translate.options import TranslateOptions
@@ -85,8 +84,7 @@ def begin(work: Work, options: TranslateOptions, held: ExitStack) -> npt.NDArray
         If the output exists, is being written, or was begun with other inputs.
     """
     job = work.job
-    job.folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(job.folder.parent):
+    with locked(job.folder):
         refuse_target(work.target, options)
         ledger, hold = Ledger(job.folder), Hold(job.folder, shared=options.part is not None)
         held.callback(hold.release)
@@ -130,7 +128,7 @@ def done_of(regions: Curve, receipts: Iterable[Receipt]) -> tuple[npt.NDArray[np
 @contextmanager
 def sealing(work: Work) -> Iterator[int | None]:
     """While nobody else may seal: how many values were clipped; None where regions are missing."""
-    with _locked(work.job.folder.parent):
+    with locked(work.job.folder):
         done, clipped = done_of(work.plan.regions, Ledger(work.job.folder).receipts())
         yield clipped if done.all() and work.job.store.is_dir() else None
 
@@ -171,14 +169,3 @@ def _nifti_header(image: Image) -> npt.NDArray[Any] | None:
 
 def _is_store(path: Path) -> bool:
     return any((path / name).exists() for name in ("zarr.json", ".zgroup"))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; it is released when this process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +329,28 @@ def test_resuming_rewrites_a_shard_that_was_torn(tmp_path: Path) -> None:
     torn.write_bytes(torn.read_bytes()[:100])
     convert(tmp_path / "a.tif", target, ConvertOptions(SIZES, chunk=32, shard=64, resume=True))
     assert np.array_equal(level(open_image(target))[0, 0, 0], pixels)
+
+
+@pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+def test_an_output_that_is_being_written_is_refused_and_its_writer_named(
+    tmp_path: Path, how: dict[str, bool]
+) -> None:
+    pixels = picture(tmp_path / "a.tif")
+    options = ConvertOptions(SIZES, chunk=32, shard=64)
+    refusals = []
+
+    def second(what: str, done: int, total: int) -> None:
+        if done not in (0, total):
+            return
+        with pytest.raises(OutputExists, match=f"written by process {os.getpid()} on ") as caught:
+            convert(tmp_path / "a.tif", tmp_path / "a.zarr", replace(options, **how))
+        refusals.append(str(caught.value))
+
+    convert(tmp_path / "a.tif", tmp_path / "a.zarr", options, second)
+    assert len(refusals) == 2
+    assert not any("\n" in line for line in refusals)
+    assert np.array_equal(level(open_image(tmp_path / "a.zarr"))[0, 0, 0], pixels)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "a.zarr"]
 
 
 def test_another_source_is_not_resumed(tmp_path: Path) -> None:
