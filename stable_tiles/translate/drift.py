@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, pi, sqrt, tanh
+from math import atanh, hypot, pi, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,15 @@ _FINENESS = 20
 _CERTAIN = 6.0
 """Standard errors that the correlation of frames moved back must lie above that of noise."""
 
+_BETTER = 3.0
+"""And above that of the frames as they are: cells in rows that fire in turn agree about as well
+one row further."""
+
 _SMOOTHING = 1.5
 """Standard deviation of a Gaussian against the noise of pixels, pixels of that level."""
+
+_MOST = 1 - 1e-12
+"""Correlations above are as good as 1, whose transformation is infinite."""
 
 Plane = npt.NDArray[np.float64]
 
@@ -55,8 +62,9 @@ def find_drift(image: Image, channel: int = 0) -> Drift:
     """The largest movement between the middle of a movie and other moments of it.
 
     By the peak of the cross-correlation.  A movement counts only where frames
-    that are moved back by it agree, and better than frames as they are: noise
-    is no drift, and a movie that shows nothing else has none.
+    that are moved back by it agree, and better than frames as they are, by
+    more than chance: noise is no drift, and a movie that shows nothing else has
+    none.
 
     Parameters
     ----------
@@ -97,7 +105,9 @@ def _movement(reference: Plane, moved: Plane) -> tuple[float, float]:
     inside = tuple(slice(m, n - m) for m, n in zip(margin, moved.shape, strict=True))
     again = shift(moved, back, order=1)
     better, before = (_agreement(reference[inside], plane[inside]) for plane in (again, moved))
-    if better <= max(before, _chance(reference[inside].size)):
+    error = _standard_error(reference[inside].size)
+    gained = _transformed(better) - _transformed(before)
+    if _transformed(better) <= _CERTAIN * error or gained <= _BETTER * error:
         return 0.0, 0.0
     return -float(back[0]), -float(back[1])
 
@@ -109,10 +119,15 @@ def _agreement(one: Plane, other: Plane) -> float:
     return float((a * b).sum()) / norm if norm else 0.0
 
 
-def _chance(pixels: int) -> float:
-    """What the correlation of noise, smoothed as here, stays below (Fisher's transformation)."""
+def _transformed(correlation: float) -> float:
+    """Fisher's transformation, whose standard error is the same for all correlations."""
+    return atanh(min(max(correlation, -_MOST), _MOST))
+
+
+def _standard_error(pixels: int) -> float:
+    """That of a transformed correlation of as many pixels, smoothed as here."""
     independent = pixels / (4 * pi * _SMOOTHING**2)
-    return tanh(_CERTAIN / sqrt(max(independent - 3, 1.0)))
+    return 1 / sqrt(max(independent - 3, 1.0))
 
 
 def _moment(image: Image, of: tuple[int, int], frames: tuple[int, int]) -> Plane:

@@ -42,3 +42,16 @@ def test_noise_alone_does_not_move(tmp_path: Path, seed: int) -> None:
 def test_very_short_and_black_movies_do_not_move(tmp_path: Path, length: int) -> None:
     black = np.zeros((length, 1, 1, 32, 32), "uint8")
     assert find_drift(write_store(tmp_path / "m.zarr", black, "tyx")).pixels == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cells_in_rows_that_fire_in_turn_do_not_move(tmp_path: Path, seed: int) -> None:
+    rng, pitch = np.random.default_rng(seed), 12
+    y, x = np.indices((SIDE, SIDE)) % pitch - (pitch - 1) / 2
+    disc, cells = np.hypot(y, x) < 4, SIDE // pitch
+    frames = []
+    for _ in range(16):
+        bright = np.kron(rng.choice([1, 5], (cells, cells)), np.ones((pitch, pitch)))
+        frames.append(rng.poisson(1 + disc * bright, (4, SIDE, SIDE)))
+    pixels = np.concatenate(frames)[:, None, None].astype("uint16")
+    assert find_drift(write_store(tmp_path / "m.zarr", pixels, "tyx")).pixels <= 1.0
