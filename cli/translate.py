@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     "folder",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Translate every store given into this folder.",
 )
@@ -64,7 +63,7 @@ def translate(
     images: tuple[str, ...],
     *,
     listed: Path | None,
-    folder: Path | None,
+    folder: str | None,
     report_folder: Path | None,
     as_json: bool,
     quiet: bool,

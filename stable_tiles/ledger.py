@@ -135,7 +135,7 @@ class Ledger:
 
     def __init__(self, folder: Location) -> None:
         self.folder = folder
-        self._own = f"{_RECEIPTS}/{uuid4().hex}.jsonl"
+        self._own = folder / _RECEIPTS / f"{uuid4().hex}.jsonl"
         self._lock = Lock()
 
     @property
@@ -178,11 +178,11 @@ class Ledger:
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt; it is stored when this returns."""
         line = json.dumps(receipt.to_json(), sort_keys=True, separators=(",", ":"))
-        if isinstance(self.folder, Remote):
+        if isinstance(self._own, Remote):
             name = "-".join(map(str, receipt.region.start))
             write_whole(self.folder, f"{_RECEIPTS}/{name}.json", line.encode())
             return
-        with self._lock, (self.folder / self._own).open("ab") as file:
+        with self._lock, self._own.open("ab") as file:
             # In front too: what was torn before ends here.
             file.write(f"\n{line}\n".encode())
             file.flush()

@@ -33,6 +33,7 @@ from stable_tiles.ledger import Hold, Ledger, digest_of, locked, sweep
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
+from stable_tiles.remote.location import clear
 
 
 def convert(
@@ -202,7 +203,7 @@ def _clear_ledger(plan: ConvertPlan, target: Path, options: ConvertOptions) -> i
     ledger = Ledger(partial_folder(target))
     if ledger.exists:
         ledger.check(_fingerprint(plan, options))
-    shutil.rmtree(ledger.folder)
+    clear(ledger.folder)
     return len(plan.spec.layout.regions())
 
 

@@ -1,9 +1,10 @@
-"""Windows of local Zarr v3 arrays, chunk by chunk in the caller's thread.
+"""Windows of Zarr v3 arrays, chunk by chunk in the caller's thread.
 
 Zarr's own pipeline passes every chunk through an event loop and a pool of
 threads, which on chunks of half a megabyte costs as much as decoding them.
 Only what is common is read here: regular chunks of plain little-endian
-numbers, uncompressed or by zstd, with or without shards, on local disks.
+numbers, uncompressed or by zstd, with or without shards.  Behind a URL the index
+of a shard is asked for once, and chunks that lie side by side in one request.
 Whatever else it meets, a missing or a broken chunk included, it leaves to
 Zarr, which alone decides what that means.
 """
@@ -12,11 +13,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from itertools import product
 from math import prod
-from pathlib import Path
 from threading import local
 from typing import Any, cast
 
@@ -30,6 +30,10 @@ from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec, ZstdCodec
 from zarr.core.metadata import ArrayV3Metadata
 from zarr.storage import LocalStore
 
+from stable_tiles.errors import StoreUnreachable
+from stable_tiles.image.remote import RemoteStore
+from stable_tiles.remote.location import Location, Remote
+
 Window = Sequence[slice]
 
 _MISSING = 2**64 - 1
@@ -37,6 +41,9 @@ _CRC_BYTES = 4
 
 _KEPT_BYTES = 2**23
 """Largest scratch that a thread keeps."""
+
+_KEPT_INDEXES = 4096
+"""Shards behind a URL whose index is kept, a few KiB each."""
 
 _thread = local()
 
@@ -56,7 +63,7 @@ class DirectReader:
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Remote
         The array's folder.
     key : callable
         The name of a file in it, from its place in the grid of files.
@@ -70,12 +77,15 @@ class DirectReader:
         Whether chunks are compressed by zstd.
     """
 
-    folder: Path
+    folder: Location
     key: Callable[[tuple[int, ...]], str]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
     compressed: bool
+    _indexes: dict[str, npt.NDArray[np.uint64]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def read(self, window: Window) -> npt.NDArray[Any] | None:
         """The pixels of a window, or None where Zarr has to read it.
@@ -94,41 +104,85 @@ class DirectReader:
         made = np.empty([b - a for a, b in zip(start, stop, strict=True)], self.dtype)
         try:
             for file in _cells(start, stop, self.shards or self.chunks):
-                with (self.folder / self.key(file)).open("rb", buffering=0) as stream:
-                    for cell, chunk in self._chunks(stream, file, start, stop):
-                        source, target = _overlap(cell, self.chunks, start, stop)
-                        made[target] = chunk[source]
+                for cell, chunk in self._chunks(file, start, stop):
+                    source, target = _overlap(cell, self.chunks, start, stop)
+                    made[target] = chunk[source]
+        except StoreUnreachable:
+            raise
         except (OSError, OverflowError, RuntimeError, ValueError, _NotHere):
             return None
         return made
 
     def _chunks(
-        self, stream: FileIO, file: tuple[int, ...], start: Sequence[int], stop: Sequence[int]
+        self, file: tuple[int, ...], start: Sequence[int], stop: Sequence[int]
     ) -> Iterator[tuple[tuple[int, ...], npt.NDArray[Any]]]:
         """The chunks of a file that the window ``start..stop`` touches, and their places."""
-        if self.shards is None:
-            yield file, self._decode(stream, os.fstat(stream.fileno()).st_size)
+        if isinstance(self.folder, Remote):
+            yield from self._chunks_behind(self.folder, file, start, stop)
             return
-        counts = [shard // chunk for shard, chunk in zip(self.shards, self.chunks, strict=True)]
-        index = _shard_index(stream, counts)
+        with (self.folder / self.key(file)).open("rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if self.shards is None:
+                yield file, self._pixels(_stored(stream, 0, size))
+                return
+            tail = _index_bytes(self._counts)
+            index = _shard_index(_stored(stream, size - tail, tail).tobytes(), self._counts)
+            for cell, first, end in self._places(index, file, start, stop):
+                if end > size:
+                    raise _NotHere
+                yield cell, self._pixels(_stored(stream, first, end - first))
+
+    def _chunks_behind(
+        self, folder: Remote, file: tuple[int, ...], start: Sequence[int], stop: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, ...], npt.NDArray[Any]]]:
+        """The same behind a URL."""
+        objects, key = folder.objects, self.key(file)
+        if self.shards is None:
+            whole = objects.read(key)
+            if whole is None:
+                raise _NotHere
+            yield file, self._pixels(np.frombuffer(whole, np.uint8))
+            return
+        index = self._indexes.get(key)
+        if index is None:
+            stored = objects.read_end(key, _index_bytes(self._counts))
+            if stored is None:
+                raise _NotHere
+            if len(self._indexes) >= _KEPT_INDEXES:
+                self._indexes.clear()
+            index = self._indexes[key] = _shard_index(stored, self._counts)
+        places = list(self._places(index, file, start, stop))
+        parts = objects.read_parts(key, [(first, end) for _, first, end in places])
+        for (cell, _, _), part in zip(places, parts, strict=True):
+            yield cell, self._pixels(np.frombuffer(part, np.uint8))
+
+    @property
+    def _counts(self) -> list[int]:
+        """Chunks of a shard along each axis."""
+        assert self.shards is not None  # asked for only where there are any
+        return [shard // chunk for shard, chunk in zip(self.shards, self.chunks, strict=True)]
+
+    def _places(
+        self,
+        index: npt.NDArray[np.uint64],
+        file: tuple[int, ...],
+        start: Sequence[int],
+        stop: Sequence[int],
+    ) -> Iterator[tuple[tuple[int, ...], int, int]]:
+        """The chunks of a shard that a window touches, with their first byte and their end."""
+        assert self.shards is not None  # as above
         first = [n * size for n, size in zip(file, self.shards, strict=True)]
         low = [max(a, n) for a, n in zip(start, first, strict=True)]
         high = [min(b, n + m) for b, n, m in zip(stop, first, self.shards, strict=True)]
         for cell in _cells(low, high, self.chunks):
-            within = tuple(n % count for n, count in zip(cell, counts, strict=True))
+            within = tuple(n % count for n, count in zip(cell, self._counts, strict=True))
             offset, length = (int(n) for n in index[within])
             if offset == _MISSING:
                 raise _NotHere
-            stream.seek(offset)
-            yield cell, self._decode(stream, length)
+            yield cell, offset, offset + length
 
-    def _decode(self, stream: FileIO, length: int) -> npt.NDArray[Any]:
-        """The chunk of so many bytes from here on, until the next one of this thread is read."""
-        if length > os.fstat(stream.fileno()).st_size:
-            raise _NotHere
-        stored = _scratch("stored", length)
-        if stream.readinto(stored.data) != length:
-            raise _NotHere
+    def _pixels(self, stored: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """The chunk of these bytes, until the next one of this thread is read."""
         pixels = stored
         if self.compressed:
             room = _scratch("pixels", prod(self.chunks) * self.dtype.itemsize)
@@ -140,8 +194,14 @@ class DirectReader:
 def direct_reader(array: zarr.Array[Any]) -> DirectReader | None:
     """What reads the windows of an array without Zarr's pipeline, or None where nothing does."""
     metadata, store = array.metadata, array.store
+    if not isinstance(metadata, ArrayV3Metadata):
+        return None
     # A subclass of a store may change what is read.
-    if not isinstance(metadata, ArrayV3Metadata) or type(store) is not LocalStore:
+    if type(store) is LocalStore:
+        folder: Location = store.root / array.path
+    elif type(store) is RemoteStore:
+        folder = store.remote / array.path if array.path else store.remote
+    else:
         return None
     codecs: Sequence[Codec] = metadata.codecs
     shards = None
@@ -154,7 +214,7 @@ def direct_reader(array: zarr.Array[Any]) -> DirectReader | None:
     if not _common(codecs, dtype):
         return None
     return DirectReader(
-        store.root / array.path,
+        folder,
         metadata.encode_chunk_key,
         dtype,
         array.chunks,
@@ -199,11 +259,25 @@ def _common_index(codec: ShardingCodec) -> bool:
     )
 
 
-def _shard_index(stream: FileIO, counts: Sequence[int]) -> npt.NDArray[np.uint64]:
+def _stored(stream: FileIO, offset: int, length: int) -> npt.NDArray[np.uint8]:
+    """So many bytes of a file, until the next ones of this thread are read."""
+    if offset < 0:
+        raise _NotHere
+    stream.seek(offset)
+    stored = _scratch("stored", length)
+    if stream.readinto(stored.data) != length:
+        raise _NotHere
+    return stored
+
+
+def _index_bytes(counts: Sequence[int]) -> int:
+    return 16 * prod(counts) + _CRC_BYTES
+
+
+def _shard_index(stored: bytes, counts: Sequence[int]) -> npt.NDArray[np.uint64]:
     """Offset and length of every chunk of a shard: (*counts, 2)."""
-    size = 16 * prod(counts) + _CRC_BYTES
-    stream.seek(-size, 2)
-    stored = stream.read(size)
+    if len(stored) != _index_bytes(counts):
+        raise _NotHere
     if google_crc32c.value(stored[:-_CRC_BYTES]) != int.from_bytes(stored[-_CRC_BYTES:], "little"):
         raise _NotHere
     return np.frombuffer(stored[:-_CRC_BYTES], "<u8").reshape(*counts, 2)

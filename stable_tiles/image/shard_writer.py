@@ -1,4 +1,4 @@
-"""Shards of local Zarr v3 arrays, written whole, chunk by chunk in the caller's thread.
+"""Shards of Zarr v3 arrays, written whole, chunk by chunk in the caller's thread.
 
 Zarr's own pipeline passes every chunk through an event loop and a pool of
 threads and assembles a shard in memory, which costs half as much again as
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from stable_tiles.image.layout import Level, Shape5
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.region import Region
+from stable_tiles.remote.location import Location, Remote
 
 Encoder = Callable[[npt.NDArray[Any]], bytes]
 
@@ -37,7 +37,7 @@ class ShardWriter:
 
     Parameters
     ----------
-    store : Path
+    store : Path or Remote
         The store's folder.
     spec : ImageSpec
         What it was created with.
@@ -45,7 +45,7 @@ class ShardWriter:
         From the pixels of a chunk to its bytes.
     """
 
-    store: Path
+    store: Location
     spec: ImageSpec
     encode: Encoder
 
@@ -76,32 +76,41 @@ class ShardWriter:
                 (n + a) // side for n, a, side in zip(start, cell.start, level.shards, strict=True)
             ]
             name = "/".join([str(number), "c", *map(str, self.spec.axes.project(place))])
-            self._write_shard(self.store / name, level, block[cell.slices])
+            _write(self.store, name, self._pieces(level, block[cell.slices]))
 
-    def _write_shard(self, path: Path, level: Level, block: npt.NDArray[Any]) -> None:
-        """One file: its chunks, then the offset and size of each, with a checksum."""
+    def _pieces(self, level: Level, block: npt.NDArray[Any]) -> Iterator[bytes]:
+        """One shard: its chunks, then the offset and size of each, with a checksum."""
         assert level.shards is not None  # as above
         counts = [shard // chunk for shard, chunk in zip(level.shards, level.chunks, strict=True)]
         index = np.full((*counts, 2), _MISSING, "<u8")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-        try:
-            with partial.open("wb") as file:
-                offset = 0
-                for cell, pixels in _chunks(block, level.chunks):
-                    encoded = self.encode(pixels)
-                    file.write(encoded)
-                    index[cell] = offset, len(encoded)
-                    offset += len(encoded)
-                stored = index.tobytes()
-                file.write(stored + google_crc32c.value(stored).to_bytes(4, "little"))
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        offset = 0
+        for cell, pixels in _chunks(block, level.chunks):
+            encoded = self.encode(pixels)
+            yield encoded
+            index[cell] = offset, len(encoded)
+            offset += len(encoded)
+        stored = index.tobytes()
+        yield stored + google_crc32c.value(stored).to_bytes(4, "little")
 
 
-def shard_writer(store: Path, spec: ImageSpec) -> ShardWriter | None:
+def _write(store: Location, name: str, pieces: Iterable[bytes]) -> None:
+    """A file that appears whole: an object, or piece by piece under another name before."""
+    if isinstance(store, Remote):
+        store.objects.write(name, b"".join(pieces))
+        return
+    path = store / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.writelines(pieces)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def shard_writer(store: Location, spec: ImageSpec) -> ShardWriter | None:
     """What writes the shards of a store, or None where Zarr has to write it."""
     encode = spec.codec.encoder()
     if spec.ngff != "0.5" or not all(level.shards for level in spec.layout.levels) or not encode:

@@ -1,8 +1,9 @@
 """ImageWriter: an OME-Zarr store that appears under its name only when it is whole.
 
-It is built in ``NAME.partial/store`` without NGFF metadata, so no reader
-mistakes it for an image; `seal` adds the coarse levels, then the metadata,
-then renames.  Regions may be written in any order, from any process, twice:
+It is built without NGFF metadata, so no reader mistakes it for an image, in
+``NAME.partial/store``; behind a URL, where nothing can be renamed, under its
+name.  `seal` adds the coarse levels, then the metadata, then renames.  Regions
+may be written in any order, from any process, twice:
 each holds its shards alone, and the same pixels give the same bytes.
 """
 
@@ -12,7 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,24 @@ from stable_tiles.errors import OutputExists
 from stable_tiles.image.layout import Level
 from stable_tiles.image.ngff import RGB_COLORS, Multiscale, describe
 from stable_tiles.image.pyramid import halve, nearest
+from stable_tiles.image.remote import zarr_store
 from stable_tiles.image.shard_writer import shard_writer
 from stable_tiles.image.shards import region_files
 from stable_tiles.image.spec import ImageSpec
-from stable_tiles.image.store import ATTRIBUTE, PARTIAL
+from stable_tiles.image.store import (
+    ATTRIBUTE,
+    FORMATS,
+    PARTIAL,
+    is_unfinished,
+    root_attributes,
+)
 from stable_tiles.intensity import Histogram, dtype_range
 from stable_tiles.region import Region
+from stable_tiles.remote.lease import HELD
+from stable_tiles.remote.location import Location, Remote, clear, read_whole
+
+STORE = "store"
+"""Folder of the unfinished image inside the folder of the unfinished output."""
 
 
 class ImageWriter:
@@ -36,16 +49,16 @@ class ImageWriter:
 
     Parameters
     ----------
-    store : Path
+    store : Path or Remote
         The unfinished store's folder.
     spec : ImageSpec
         What it was created with.
     """
 
-    def __init__(self, store: Path, spec: ImageSpec) -> None:
+    def __init__(self, store: Location, spec: ImageSpec) -> None:
         self.store = store
         self.spec = spec
-        self._group = zarr.open_group(str(store), mode="r+")
+        self._group = zarr.open_group(zarr_store(store, read_only=False), mode="r+")
         self._levels = [self._array(k) for k in range(len(spec.layout.levels))]
         self._shards = shard_writer(store, spec)
 
@@ -71,9 +84,10 @@ class ImageWriter:
         """
         self._check(region, block)
         files = region_files(self.spec, region)
-        for file in files:
-            # Zarr merges what it writes into a shard that exists, and fails on a torn one.
-            (self.store / file).unlink(missing_ok=True)
+        if isinstance(self.store, Path):
+            for file in files:
+                # Zarr merges what it writes into a shard that exists, and fails on a torn one.
+                (self.store / file).unlink(missing_ok=True)
         start, stop = list(region.start), list(region.stop)
         for level in range(self.spec.layout.owned):
             if level:
@@ -99,12 +113,14 @@ class ImageWriter:
             for cell in Region.whole((t, z, y, x)).divide((grid[0], *grid[2:])):
                 self._put(k, cell, self._halved(k, cell))
 
-    def seal(self, target: Path, attributes: dict[str, Any], *, overwrite: bool = False) -> None:
+    def seal(
+        self, target: Location, attributes: dict[str, Any], *, overwrite: bool = False
+    ) -> None:
         """Finish the store: coarse levels, metadata, and its final name.
 
         Parameters
         ----------
-        target : Path
+        target : Path or Remote
             The final name.
         attributes : dict
             Group attribute ``stable_tiles`` (``kind``, ``provenance``, ``intensity``, ...).
@@ -176,35 +192,68 @@ class ImageWriter:
         return array.with_config({"write_empty_chunks": True})
 
 
-def partial_folder(target: Path) -> Path:
-    """The folder that holds an output's unfinished store and its ledger."""
+@overload
+def partial_folder(target: Path) -> Path: ...
+@overload
+def partial_folder(target: Remote) -> Remote: ...
+@overload
+def partial_folder(target: Location) -> Location: ...
+def partial_folder(target: Location) -> Location:
+    """The folder that holds an output's ledger, and on a disk its unfinished store."""
     return target.with_name(target.name + PARTIAL)
 
 
-def refuse_existing(target: Path) -> None:
+def unfinished_store(target: Location) -> Location:
+    """The folder that an output is built in."""
+    return target if isinstance(target, Remote) else partial_folder(target) / STORE
+
+
+def is_taken(target: Location) -> bool:
+    """Whether there is something under the final name, not counting an unfinished output."""
+    if isinstance(target, Path):
+        return target.exists()
+    attributes = root_attributes(target)
+    return target.exists() if attributes is None else not is_unfinished(attributes)
+
+
+def is_store(target: Location) -> bool:
+    """Whether a Zarr group stands under a name, an unfinished one behind a URL included."""
+    return any(read_whole(target, name) is not None for name in FORMATS)
+
+
+def refuse_existing(target: Location) -> None:
     """Raise OutputExists if there is something under the final name already."""
-    if target.exists():
+    if is_taken(target):
         raise OutputExists(f"{target} exists: give another name, or --overwrite")
 
 
-def create_store(target: Path, spec: ImageSpec, progress: dict[str, Any]) -> ImageWriter:
+def create_store(target: Location, spec: ImageSpec, progress: dict[str, Any]) -> ImageWriter:
     """A new unfinished store for `target`; an older unfinished one is removed.
+
+    Behind a URL a finished one of that name is removed too.
 
     Parameters
     ----------
-    target : Path
+    target : Path or Remote
         Final name of the store.
     spec : ImageSpec
         What it will look like.
     progress : dict
         What ``info`` says of it while it is unfinished.
     """
-    folder = partial_folder(target)
-    shutil.rmtree(folder, ignore_errors=True)
-    store = folder / "store"
-    store.mkdir(parents=True)
-    group = zarr.open_group(str(store), mode="w", zarr_format=3 if spec.ngff == "0.5" else 2)
-    group.attrs.put({ATTRIBUTE: {"version": __version__, "progress": progress}})
+    store = unfinished_store(target)
+    version: Literal[2, 3] = 3 if spec.ngff == "0.5" else 2
+    clear(partial_folder(target), keep=(HELD,))
+    attributes: dict[str, Any] = {ATTRIBUTE: {"version": __version__, "progress": progress}}
+    if isinstance(store, Remote):
+        # What was there is no image any more before it becomes incomplete.
+        group = zarr.open_group(zarr_store(store, read_only=False), mode="a", zarr_format=version)
+        group.attrs.put(attributes)
+        clear(store, keep=("zarr.json",) if version == 3 else (".zgroup", ".zattrs"))
+    else:
+        store.mkdir(parents=True)
+        group = zarr.open_group(str(store), mode="w", zarr_format=version)
+        group.attrs.put(attributes)
     for k, level in enumerate(spec.layout.levels):
         _create_array(group, str(k), level, spec)
     return ImageWriter(store, spec)
@@ -241,7 +290,10 @@ def _windows(spec: ImageSpec, percentiles: Sequence[Mapping[str, float]]) -> lis
     return windows
 
 
-def _move_into_place(store: Path, target: Path, overwrite: bool) -> None:
+def _move_into_place(store: Location, target: Location, overwrite: bool) -> None:
+    if isinstance(store, Remote) or isinstance(target, Remote):
+        clear(partial_folder(target))
+        return
     folder = store.parent
     if target.exists():
         if not overwrite:

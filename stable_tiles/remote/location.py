@@ -68,6 +68,18 @@ class Remote:
         """Itself: an address depends on no folder."""
         return self
 
+    def is_below(self, other: str | Location) -> bool:
+        """Whether it is the same place as another, or lies in it."""
+        mine, theirs = str(self).rstrip("/"), str(other).rstrip("/")
+        return mine == theirs or mine.startswith(theirs + "/")
+
+    def refuse_reading_only(self) -> None:
+        """Raise InputError where nothing can be written."""
+        if not self.is_writable:
+            raise InputError(
+                f"{self} can only be read: write to a local path, or to a store such as s3://"
+            )
+
     def holds(self, key: str) -> bool:
         """Whether there is an object of that key."""
         return self.objects.stat(key) is not None
@@ -118,7 +130,7 @@ def read_whole(folder: Location, name: str) -> bytes | None:
         return folder.objects.read(name)
     try:
         return (folder / name).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +10,17 @@ from stable_tiles.errors import ModelError
 from stable_tiles.image.store import open_image
 from stable_tiles.model import load_model
 from stable_tiles.progress import Progress, silent
-from stable_tiles.translate.drift import find_drift
+from stable_tiles.remote.location import Location
+from stable_tiles.translate.drift import warn_of_drift
 from stable_tiles.translate.find import find_run, find_target
 from stable_tiles.translate.options import StoreOptions, TranslateOptions
 from stable_tiles.translate.report import TranslateReport
 from stable_tiles.translate.verb import DEFAULTS, translate
 
-MOVES = 1.0
-"""Pixels of drift from which on a movie is said to move."""
-
 
 def denoise(
-    source: str | Path,
-    target: str | Path | None = None,
+    source: str | Location,
+    target: str | Location | None = None,
     options: TranslateOptions = DEFAULTS,
     progress: Progress = silent,
 ) -> TranslateReport:
@@ -35,9 +32,9 @@ def denoise(
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path or Remote
         The movie.
-    target : str or Path, optional
+    target : str, Path or Remote, optional
         The output; ``NAME.denoised.zarr`` beside the source by default.
     options : TranslateOptions
         What to do and how; shards are as wide as chunks by default, so that
@@ -69,15 +66,9 @@ def denoise(
     run = find_run(options.model, os.environ, Path.cwd())
     if load_model(run).settings.frames_read == 1:
         raise ModelError(f"{run} is no denoiser but translates: use stable-tiles translate")
-    where = find_target(str(source), target, "denoised")
+    where = find_target(source, target, "denoised")
     channels = options.select.channels
-    drift = find_drift(open_image(source), channels[0] if channels else 0)
-    if drift.pixels > MOVES:
-        warnings.warn(
-            f"frames move: those from {drift.frame} on lie {drift.pixels:.1f} pixels away from "
-            f"those from {drift.against} on; nothing is corrected, align the movie first",
-            stacklevel=2,
-        )
+    warn_of_drift(open_image(source), channels[0] if channels else 0)
     told = replace(options, model=run, store=_long_shards(options.store))
     return translate(source, where, told, progress)
 

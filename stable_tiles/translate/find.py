@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stable_tiles.errors import InputError, RunNotFound, first_line
+from stable_tiles.remote.location import Location, Remote, locate
 
 VARIABLE = "STABLE_TILES_MODEL"
 """Environment variable that names a run."""
@@ -39,14 +40,16 @@ def find_run(named: Path | None, environment: Mapping[str, str], folder: Path) -
     raise RunNotFound(f"which model? Found {found}: give --model RUN or set {VARIABLE}")
 
 
-def find_target(source: str, target: str | Path | None, made: str = "translated") -> Path:
+def find_target(
+    source: str | Location, target: str | Location | None, made: str = "translated"
+) -> Location:
     """Where the output goes: as asked, else ``NAME.translated.zarr`` beside the source.
 
     Parameters
     ----------
-    source : str
+    source : str, Path or Remote
         Path or URL of the source.
-    target : str or Path, optional
+    target : str, Path or Remote, optional
         What was asked for.
     made : str
         What stands between the source's name and ``.zarr``.
@@ -54,25 +57,29 @@ def find_target(source: str, target: str | Path | None, made: str = "translated"
     Raises
     ------
     InputError
-        If the output would be a URL, or lie on or inside the source.
+        If the output cannot be written there, or would lie on or inside the source.
     """
+    origin = locate(source)
     if target is None:
-        if "://" in source:
-            raise InputError(f"{source} is a URL: name the output, such as OUT.zarr")
-        target = Path(source).parent / _default_name(source, made)
-    if "://" in str(target):
-        raise InputError(f"the output {target} is a URL: write to a local path and copy it there")
-    path = Path(target)
-    if "://" not in source:
-        origin = Path(source).resolve()
-        if origin == path.resolve() or origin in path.resolve().parents:
-            raise InputError(f"the output {target} lies in the source: give another name")
+        if isinstance(origin, Remote):
+            raise InputError(f"{origin} is a URL: name the output, such as OUT.zarr")
+        target = origin.parent / _default_name(str(origin), made)
+    path = locate(target)
+    if isinstance(path, Remote):
+        path.refuse_reading_only()
+    if path.is_below(origin) if isinstance(path, Remote) else _is_below(path, origin):
+        raise InputError(f"the output {path} lies in the source: give another name")
     return path
 
 
+def _is_below(path: Path, origin: Location) -> bool:
+    here = path.resolve()
+    return isinstance(origin, Path) and origin.resolve() in (here, *here.parents)
+
+
 def find_images(
-    named: Sequence[str], listed: Path | None, folder: Path | None
-) -> list[tuple[str, Path | None]]:
+    named: Sequence[str], listed: Path | None, folder: str | Path | None
+) -> list[tuple[str, Location | None]]:
     """Sources and targets of a translation of several images.
 
     Parameters
@@ -82,7 +89,7 @@ def find_images(
     listed : Path, optional
         A file with more: a line each, the source or source, tabulator, target;
         empty lines and lines that begin with ``#`` do not count.
-    folder : Path, optional
+    folder : str or Path, optional
         Where the outputs go that no line names a place for; beside their
         sources by default.
 
@@ -94,18 +101,19 @@ def find_images(
     lines = list(named) + (_lines(listed) if listed else [])
     if not lines:
         raise InputError("no image to translate: name a store such as slide.zarr, or --list FILE")
-    pairs: list[tuple[str, Path | None]] = []
+    pairs: list[tuple[str, Location | None]] = []
     for line in lines:
         source, _, target = line.partition("\t")
         if target:
-            pairs.append((source, Path(target)))
+            pairs.append((source, locate(target)))
         else:
-            pairs.append((source, folder / _default_name(source) if folder else None))
+            where = locate(folder) / _default_name(source) if folder else None
+            pairs.append((source, where))
     return pairs
 
 
 def _default_name(source: str, made: str = "translated") -> str:
-    name = source.rstrip("/").rpartition("/")[2]
+    name = locate(source).name
     return f"{name.removesuffix('.zarr')}.{made}.zarr"
 
 

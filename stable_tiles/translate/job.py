@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import unfinished_store
+from stable_tiles.remote.location import Location, Remote
 from stable_tiles.tiling.order import Curve
 from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.norms import Policy, Survey
 from stable_tiles.translate.options import Direction
 from stable_tiles.translate.pixels import Intensity
-
-STORE = "store"
-"""Folder of the unfinished image inside the folder of the unfinished output."""
 
 ERRORS = "confidence"
 """Name of the companion image inside the output."""
@@ -60,12 +58,14 @@ class Job:
 
     Parameters
     ----------
-    source : str
-        Path or URL of the source image.
+    source : Path or Remote
+        The source image.
     channels : tuple of int or None
         Channels of the source that the model takes.
-    folder : Path
+    folder : Path or Remote
         Folder of the unfinished output.
+    target : Path or Remote
+        Final name of the output.
     spec, errors : ImageSpec
         What the output, and the companion image if any, look like.
     cut : Cut
@@ -84,9 +84,10 @@ class Job:
         How they are gathered from whole planes before regions are made, if they are.
     """
 
-    source: str
+    source: Location
     channels: tuple[int, ...] | None
-    folder: Path
+    folder: Location
+    target: Location
     spec: ImageSpec
     errors: ImageSpec | None
     cut: Cut
@@ -105,11 +106,16 @@ class Job:
         return Curve((t, z, y, x), self.spec.layout.region_shape)
 
     @property
-    def store(self) -> Path:
+    def store(self) -> Location:
         """The unfinished image."""
-        return self.folder / STORE
+        return unfinished_store(self.target)
 
     @property
-    def error_target(self) -> Path:
+    def root(self) -> Location:
+        """What the paths of written files are relative to."""
+        return self.store if isinstance(self.store, Remote) else self.folder
+
+    @property
+    def error_target(self) -> Location:
         """Where the companion image will lie inside the unfinished one."""
         return self.store / ERRORS

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from stable_tiles.networks.moments import Table
 from stable_tiles.networks.statistics import Given
+from stable_tiles.remote.location import Location, read_whole, write_whole
 from stable_tiles.translate.norms import Survey
 
 FOLDER = "statistics"
@@ -28,22 +27,16 @@ class Kept:
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or Remote
         Folder of the unfinished output.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         self._folder = folder / FOLDER
 
     def load(self, plane: Plane, survey: Survey) -> Given:
         """What is known of a plane; a file that cannot be read counts as none."""
-        arrays: dict[str, npt.NDArray[Any]] = {}
-        path = self._path(plane)
-        if path.is_file():
-            try:
-                arrays = load_file(path)
-            except (SafetensorError, OSError, ValueError):
-                path.unlink(missing_ok=True)
+        arrays = self._arrays(plane)
         tables = {
             name: Table(arrays[f"{name}/mean"], arrays[f"{name}/variance"])
             for name in survey.layers
@@ -62,18 +55,21 @@ class Kept:
 
     def add(self, plane: Plane, tables: Mapping[str, Table]) -> None:
         """Keep further layers of a plane; the file appears whole."""
-        self._folder.mkdir(exist_ok=True)
-        path = self._path(plane)
-        arrays = load_file(path) if path.is_file() else {}
+        if isinstance(self._folder, Path):
+            self._folder.mkdir(exist_ok=True)
+        arrays = self._arrays(plane)
         for name, table in tables.items():
             arrays[f"{name}/mean"] = table.mean
             arrays[f"{name}/variance"] = table.variance
-        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(save(arrays))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(self._folder, _name(plane), save(arrays))
 
-    def _path(self, plane: Plane) -> Path:
-        return self._folder / f"{plane[0]}-{plane[1]}.safetensors"
+    def _arrays(self, plane: Plane) -> dict[str, npt.NDArray[Any]]:
+        stored = read_whole(self._folder, _name(plane))
+        try:
+            return load(stored) if stored else {}
+        except (SafetensorError, ValueError):
+            return {}
+
+
+def _name(plane: Plane) -> str:
+    return f"{plane[0]}-{plane[1]}.safetensors"

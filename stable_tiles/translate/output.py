@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,24 @@ import zarr
 
 from stable_tiles.errors import OutputExists
 from stable_tiles.image.store import Image, open_image
-from stable_tiles.image.writer import ImageWriter, create_store, partial_folder, refuse_existing
+from stable_tiles.image.writer import (
+    STORE,
+    ImageWriter,
+    create_store,
+    is_store,
+    is_taken,
+    partial_folder,
+    refuse_existing,
+    unfinished_store,
+)
 from stable_tiles.ledger import Hold, Ledger, Receipt, locked, sweep
+from stable_tiles.remote.location import Location
 from stable_tiles.tiling.order import Curve
-from stable_tiles.translate.job import STORE
 from stable_tiles.translate.options import TranslateOptions
 from stable_tiles.translate.prepare import Work
 
 
-def refuse_target(target: Path, options: TranslateOptions) -> None:
+def refuse_target(target: Location, options: TranslateOptions) -> None:
     """Refuse an output that exists, or is unfinished, unless the options say what to do.
 
     Raises
@@ -36,7 +45,7 @@ def refuse_target(target: Path, options: TranslateOptions) -> None:
         The line says which option to add.
     """
     if options.overwrite:
-        if target.is_file() or (target.is_dir() and not _is_store(target)):
+        if target.exists() and not is_store(target):
             raise OutputExists(f"{target} exists and is no store: give another name")
         return
     refuse_existing(target)
@@ -50,7 +59,7 @@ def refuse_target(target: Path, options: TranslateOptions) -> None:
 
 def is_finished(work: Work) -> bool:
     """Whether the output is there already: made of this source by this model."""
-    if not _is_store(work.target):
+    if not is_store(work.target) or not is_taken(work.target):
         return False
     made = open_image(work.target).attributes.get("provenance", {})
     return bool(
@@ -60,7 +69,7 @@ def is_finished(work: Work) -> bool:
     )
 
 
-def begin(work: Work, options: TranslateOptions, held: ExitStack) -> npt.NDArray[np.bool_]:
+def begin(work: Work, options: TranslateOptions, hold: Hold) -> npt.NDArray[np.bool_]:
     """Create the unfinished store, or join the one that is there.
 
     Parameters
@@ -69,8 +78,8 @@ def begin(work: Work, options: TranslateOptions, held: ExitStack) -> npt.NDArray
         What was decided.
     options : TranslateOptions
         What the user asked for.
-    held : ExitStack
-        Holds the unfinished output until it is closed.
+    hold : Hold
+        The right to write the unfinished output, which is taken here.
 
     Returns
     -------
@@ -86,8 +95,7 @@ def begin(work: Work, options: TranslateOptions, held: ExitStack) -> npt.NDArray
     job = work.job
     with locked(job.folder):
         refuse_target(work.target, options)
-        ledger, hold = Ledger(job.folder), Hold(job.folder, shared=options.part is not None)
-        held.callback(hold.release)
+        ledger = Ledger(job.folder)
         if ledger.exists:
             hold.take()
             if not options.overwrite:
@@ -105,7 +113,7 @@ def seal(work: Work, attributes: dict[str, Any], *, overwrite: bool) -> None:
     """Finish the companion image, then the output, and give it its name."""
     job = work.job
     if job.errors:
-        errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
+        errors = ImageWriter(unfinished_store(job.error_target), job.errors)
         errors.seal(job.error_target, {**attributes, "kind": "confidence"})
     writer = ImageWriter(job.store, job.spec)
     header = _nifti_header(work.image) if "nifti" in attributes else None
@@ -130,7 +138,7 @@ def sealing(work: Work) -> Iterator[int | None]:
     """While nobody else may seal: how many values were clipped; None where regions are missing."""
     with locked(work.job.folder):
         done, clipped = done_of(work.plan.regions, Ledger(work.job.folder).receipts())
-        yield clipped if done.all() and work.job.store.is_dir() else None
+        yield clipped if done.all() and work.job.store.exists() else None
 
 
 def carried_nifti(work: Work) -> dict[str, Any]:
@@ -147,14 +155,14 @@ def _rejoin(work: Work, options: TranslateOptions) -> Iterable[Receipt]:
     job, ledger = work.job, Ledger(work.job.folder)
     if options.part and not options.resume:
         return ledger.receipts()
-    if job.error_target.is_dir():
+    if isinstance(job.error_target, Path) and job.error_target.is_dir():
         # Sealed just before the interruption: it becomes unfinished again.
         unfinished = partial_folder(job.error_target)
         unfinished.mkdir(exist_ok=True)
         os.rename(job.error_target, unfinished / STORE)
     if not options.part:
         sweep(job.folder)
-    return ledger.verified(job.folder)
+    return ledger.verified(job.root)
 
 
 def _progress(work: Work) -> dict[str, Any]:
@@ -162,10 +170,5 @@ def _progress(work: Work) -> dict[str, Any]:
 
 
 def _nifti_header(image: Image) -> npt.NDArray[Any] | None:
-    group = zarr.open_group(image.path, mode="r")
-    header = group.get("nifti")
+    header = image.group.get("nifti")
     return np.asarray(header[...]) if isinstance(header, zarr.Array) else None
-
-
-def _is_store(path: Path) -> bool:
-    return any((path / name).exists() for name in ("zarr.json", ".zgroup"))

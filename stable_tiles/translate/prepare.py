@@ -15,6 +15,7 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import digest_of
 from stable_tiles.model import Model, load_model
 from stable_tiles.networks.translator import Translator
+from stable_tiles.remote.location import Location
 from stable_tiles.tiling.frames import Frames
 from stable_tiles.tiling.plan import Plan, plan_regions
 from stable_tiles.translate.cost import PROCESS_BYTES, worker_bytes
@@ -45,7 +46,7 @@ class Work:
 
     Parameters
     ----------
-    target : Path
+    target : Path or Remote
         Final name of the output.
     image : Image
         The source.
@@ -61,7 +62,7 @@ class Work:
         How pixels were normalised.
     """
 
-    target: Path
+    target: Location
     image: Image
     model: Model
     plan: Plan
@@ -109,7 +110,9 @@ class Work:
         }
 
 
-def prepare(source: str | Path, target: str | Path | None, options: TranslateOptions) -> Work:
+def prepare(
+    source: str | Location, target: str | Location | None, options: TranslateOptions
+) -> Work:
     """Everything decided, nothing written.
 
     Raises
@@ -118,7 +121,7 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
         For whatever does not fit: source, model, channels, device, tile, memory.
     """
     image = open_image(source)
-    path = find_target(str(source), target)
+    path = find_target(source, target)
     resources = find_resources(options.hardware)
     run = find_run(options.model, os.environ, Path.cwd())
     model = load_model(run)
@@ -143,13 +146,14 @@ def prepare(source: str | Path, target: str | Path | None, options: TranslateOpt
     frames = _frames(image, model)
     plan = plan_regions(tilings, sizes.plane, box, shape, (t, z, y, x), frames)
     job = Job(
-        source=_absolute(str(source)),
+        source=image.location.absolute(),
         channels=options.select.channels,
         folder=partial_folder(path).absolute(),
+        target=path.absolute(),
         spec=spec,
         errors=error_spec(spec) if options.confidence else None,
         cut=plan.cut,
-        model=_absolute(str(run)),
+        model=str(run.absolute()),
         digest=model.digest,
         direction=options.direction,
         intensity=intensity,
@@ -200,10 +204,6 @@ def _two_fit(model: Model, plan: Plan) -> bool:
     tile = plan.cut.largest_tile(plan.largest_region)
     passes = plan.tiles * min(1.0, tile / BATCH_PIXELS["cpu"])
     return passes >= LANE_PASSES and 2 * tile * bytes_per_pixel(model.settings) <= LANE_BYTES
-
-
-def _absolute(path: str) -> str:
-    return path if "://" in path else str(Path(path).absolute())
 
 
 def _refuse_too_large(work: Work) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stable_tiles.errors import WorkFailed
-from stable_tiles.ledger import Receipt
+from stable_tiles.ledger import Hold, Receipt
 from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
 from stable_tiles.translate.execute import Crew, Order
@@ -50,7 +49,7 @@ class Running:
         self._waiting, self._resumed = 0, 0
         self._surveyed = 0.0
         self._began = time.perf_counter()
-        self._held = ExitStack()
+        self._hold = Hold(work.job.folder, shared=options.part is not None)
 
     @property
     def hardware(self) -> Hardware:
@@ -69,7 +68,7 @@ class Running:
         """
         self._began = time.perf_counter()
         regions = self.work.plan.regions
-        done = begin(self.work, self._options, self._held)
+        done = begin(self.work, self._options, self._hold)
         i, n = self._options.part or (0, 1)
         left = np.flatnonzero(~done)
         self.left = left[left % n == i]
@@ -82,7 +81,14 @@ class Running:
         return self.work.job, self.work.plan.regions[int(self.left[number])]
 
     def count(self, outcome: Receipt | Failure) -> bool:
-        """Count what came of a region; returns whether it was the last one."""
+        """Count what came of a region; returns whether it was the last one.
+
+        Raises
+        ------
+        OutputExists
+            If another process has taken the output over meanwhile.
+        """
+        self._hold.check()
         if isinstance(outcome, Failure):
             self._failures.append(outcome)
         else:
@@ -118,7 +124,7 @@ class Running:
 
     def close(self) -> None:
         """Let go of the output."""
-        self._held.close()
+        self._hold.release()
 
     def _survey(self, workers: Crew, progress: Progress) -> float:
         """Gather the statistics that regions need, if any; returns the seconds it took."""

@@ -93,7 +93,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
                 "peak_rss_bytes": peak_rss_bytes(),
                 "process": process_name(),
             }
-            receipt = Receipt.of(region, job.folder, files, values)
+            receipt = Receipt.of(region, job.root, files, values)
             tools.ledger.record(receipt)
     return receipt
 
@@ -109,11 +109,12 @@ def _read(job: Job, tools: Tools, region: Region) -> Sheet:
 
 
 def _write(job: Job, writer: ImageWriter, region: Region, planes: npt.NDArray[Any]) -> list[str]:
-    """Write a region's planes; returns its files, relative to the job's folder."""
+    """Write a region's planes; returns its files, relative to the job's root."""
     times, slices = region.shape[:2]
     five = planes.reshape(times, slices, *planes.shape[1:]).transpose(0, 2, 1, 3, 4)
     files = writer.write(region, five)
-    return [str((writer.store / file).relative_to(job.folder)) for file in files]
+    within = str(writer.store).removeprefix(str(job.root)).strip("/")
+    return [f"{within}/{file}".lstrip("/") for file in files]
 
 
 class _Turn:

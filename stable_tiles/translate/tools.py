@@ -12,12 +12,13 @@ import torch
 
 from stable_tiles.errors import ModelError
 from stable_tiles.image.store import Image, open_image
-from stable_tiles.image.writer import ImageWriter, partial_folder
+from stable_tiles.image.writer import ImageWriter, unfinished_store
 from stable_tiles.ledger import Ledger
 from stable_tiles.model import load_model
+from stable_tiles.remote.patience import stop_waiting
 from stable_tiles.translate.cost import worker_bytes
 from stable_tiles.translate.forward import TileNetwork
-from stable_tiles.translate.job import STORE, Job
+from stable_tiles.translate.job import Job
 from stable_tiles.translate.lanes import Lanes
 from stable_tiles.translate.memory import Allowance, give_back_memory
 from stable_tiles.translate.reader import Reader
@@ -183,6 +184,7 @@ def tools_for(job: Job) -> Tools:
 
 def put_away() -> None:
     """Stop what this process has under way, close its tools and return their memory."""
+    stop_waiting()
     _SHELF.clear()
     give_back_memory()
 
@@ -190,7 +192,7 @@ def put_away() -> None:
 def _open(job: Job, engine: Engine) -> Tools:
     errors = None
     if job.errors:
-        errors = ImageWriter(partial_folder(job.error_target) / STORE, job.errors)
+        errors = ImageWriter(unfinished_store(job.error_target), job.errors)
     image = open_image(job.source)
     # A layer begins below the limit and may take more: an eighth is left to it.
     predicted = worker_bytes(job, image, engine.tiles.settings)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from stable_tiles.errors import InputError, Interrupted, StableTilesError, WorkFailed, first_line
 from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress, silent
+from stable_tiles.remote.location import Location
 from stable_tiles.translate.execute import Crew, crew
 from stable_tiles.translate.memory import use_one_arena
 from stable_tiles.translate.options import TranslateOptions
@@ -33,8 +33,8 @@ _NAMED = 3
 
 
 def translate(
-    source: str | Path,
-    target: str | Path | None = None,
+    source: str | Location,
+    target: str | Location | None = None,
     options: TranslateOptions = DEFAULTS,
     progress: Progress = silent,
 ) -> TranslateReport:
@@ -42,9 +42,9 @@ def translate(
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path or Remote
         The image.
-    target : str or Path, optional
+    target : str, Path or Remote, optional
         The output; ``NAME.translated.zarr`` beside the source by default.
     options : TranslateOptions
         What to do and how.
@@ -84,7 +84,7 @@ def translate(
 
 
 def translate_all(
-    images: Iterable[tuple[str | Path, str | Path | None]],
+    images: Iterable[tuple[str | Location, str | Location | None]],
     options: TranslateOptions = DEFAULTS,
     progress: Progress = silent,
 ) -> CohortReport:
@@ -194,7 +194,7 @@ def _finished(image: Running) -> TranslateReport | StableTilesError:
 
 def _refuse_shared(works: Sequence[Work]) -> None:
     """Refuse images that would be written to one place."""
-    sources: dict[Path, str] = {}
+    sources: dict[Location, str] = {}
     for work in works:
         place = work.job.folder
         if place in sources:

@@ -17,6 +17,7 @@ from stable_tiles.image.sources.original import plain_json
 from stable_tiles.image.sources.source import Description, NiftiHeader, Pixels, SourceWarning
 from stable_tiles.image.store import ATTRIBUTE, Image, open_image
 from stable_tiles.region import Region
+from stable_tiles.remote.location import Location, files_of, locate
 
 MAX_MEMBER_BYTES = 2**28
 """Largest compressed file of an archive: it is inflated whole for any part of it."""
@@ -43,7 +44,8 @@ class StoreSource:
     """
 
     def __init__(self, path: str | Path, archive: Path | None = None) -> None:
-        self._name = archive.name if archive else Path(str(path)).name
+        where = locate(path)
+        self._name = archive.name if archive else where.name
         try:
             self._image = open_image(path)
         except NotAnImage as error:
@@ -66,7 +68,7 @@ class StoreSource:
             original=_original(image),
             nifti=nifti_of(image),
             files=files,
-            bytes_in=archive.stat().st_size if archive else _bytes(Path(str(path))),
+            bytes_in=archive.stat().st_size if archive else _bytes(where),
         )
 
     @property
@@ -92,9 +94,8 @@ class StoreSource:
 
 def _warn_of_empty(image: Image) -> None:
     """A store whose chunks were lost reads as one value, without an error."""
-    folder = Path(image.path) / image.multiscale.paths[0]
     described = {".zarray", ".zattrs", "zarr.json"}
-    if not any(f.is_file() and f.name not in described for f in folder.rglob("*")):
+    if all(name in described for name, _ in files_of(image.location / image.multiscale.paths[0])):
         warnings.warn(
             f"{image.name} stores no chunk of its level 0: every pixel reads as the fill value",
             SourceWarning,
@@ -131,10 +132,8 @@ def zipped_store(path: Path) -> str:
     return f"zip://{'' if root == PurePosixPath('.') else root}::{path.resolve()}"
 
 
-def _bytes(path: Path) -> int:
-    if not path.is_dir():
-        return 0
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+def _bytes(where: Location) -> int:
+    return sum(entry.bytes for _, entry in files_of(where))
 
 
 def _original(image: Image) -> dict[str, Any]:
@@ -142,7 +141,7 @@ def _original(image: Image) -> dict[str, Any]:
     kept = image.attributes.get("original")
     if isinstance(kept, dict):
         return kept
-    found = plain_json(zarr.open_group(image.path, mode="r").attrs.asdict())
+    found = plain_json(image.group.attrs.asdict())
     return {name: value for name, value in found.items() if name != ATTRIBUTE}
 
 
@@ -152,7 +151,7 @@ def nifti_of(image: Image) -> NiftiHeader | None:
     A translation has none: its pixels are values of the target domain.
     """
     fields = image.attributes.get("nifti")
-    array = zarr.open_group(image.path, mode="r").get("nifti")
+    array = image.group.get("nifti")
     if not isinstance(fields, dict) or not isinstance(array, zarr.Array):
         return None
     intensity = image.attributes.get("intensity", {})
