@@ -4,13 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test lint types page clean
+.PHONY: demo docs test lint types page clean
 
 $(BIN)/stable-tiles: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --editable ".[docs,test]"
 	touch $@
 
 # One thread: a second gains a third on an idle machine and loses tenfold on a shared one.
@@ -26,6 +26,10 @@ lint: $(BIN)/stable-tiles
 
 types: $(BIN)/stable-tiles
 	$(BIN)/mypy
+
+# The documentation as a site, into build/docs; warnings are errors, and nothing is fetched.
+docs: $(BIN)/stable-tiles
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
 
 # The viewer's page, from web/ into the package; needs Node.js 20 or later and npm.
 page:
