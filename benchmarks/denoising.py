@@ -6,7 +6,10 @@
 Simulated: cells with calcium events, whose expected photons are known (a mean
 of two a pixel by default), and their shot noise.  PSNR of the whole movie
 against the expectation, Pearson's r of every cell's trace with the true one,
-and what a flash of a single frame leaves in the frames beside it.
+and what becomes of flashes of a single frame: the movie is made twice, with
+the flashes and without, the noise elsewhere alike, and how much the cell's trace
+differs at the flash and around it is told in shares of the flash's own height.
+Beside stand the median and the mean of five frames.
 
 Real: trained on the first two thirds of the movie, measured on the last third.
 There is no truth, but every method predicts a pixel's noisy value without
@@ -23,6 +26,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,13 +61,27 @@ SMALL = (
 FLASH = 3.0
 """Brightness of a flash of one frame, in units of the cell's own."""
 
+APART = 8
+"""Frames from one place for a flash to the next."""
+
 
 def simulated(out: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """PSNR, traces and bleeding on a movie whose truth is known."""
     truth, labels = _truth(asked)
-    flashed, flashes = _with_flashes(truth, labels)
-    noisy = np.random.default_rng(asked.seed).poisson(flashed).astype(np.uint16)
-    denoised, cost = _denoised(out, noisy, noisy, asked)
+    flashed, flashes = _with_flashes(truth, labels, asked.flashes)
+    rng = np.random.default_rng(asked.seed)
+    quiet = rng.poisson(truth).astype(np.uint16)
+    noisy = np.where(flashed > truth, rng.poisson(flashed), quiet).astype(np.uint16)
+    movies = {"noisy": noisy, "quiet": quiet}
+    (denoised, unflashed), cost = _denoised(out, noisy, movies, asked)
+    pairs = {"denoised": (denoised, unflashed)}
+    for name, smooth in (("median of 5", np.median), ("mean of 5", np.mean)):
+        pairs[name] = (_smoothed(noisy, smooth), _smoothed(quiet, smooth))
+    heights = _traces(flashed - truth, labels)
+    shares = {
+        name: _shares(heights, _traces(there, labels) - _traces(without, labels), flashes)
+        for name, (there, without) in pairs.items()
+    }
     traces = {
         name: _traces(movie, labels)
         for name, movie in (("truth", flashed), ("raw", noisy), ("denoised", denoised))
@@ -83,7 +101,8 @@ def simulated(out: Path, asked: argparse.Namespace) -> dict[str, Any]:
             name: float(np.percentile(v, 5)) for name, v in agreement.items()
         },
         "cells": traces["truth"].shape[1],
-        "flash_beside_share": _bleeding(traces, flashes),
+        "flashes": len(flashes),
+        "flash_shares": shares,
         **cost,
     }
 
@@ -92,7 +111,7 @@ def real(out: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Error of predicted pixels in frames that were not trained on."""
     movie = tifffile.imread(asked.movie)[: asked.frames or None]
     cut = 2 * len(movie) // 3
-    denoised, cost = _denoised(out, movie[:cut], movie[cut:], asked)
+    (denoised,), cost = _denoised(out, movie[:cut], {"measured": movie[cut:]}, asked)
     seen = movie[cut:].astype(np.float32)
     around = np.stack([seen[k : len(seen) - 4 + k] for k in (0, 1, 3, 4)])
     guesses = {
@@ -119,24 +138,35 @@ def _truth(asked: argparse.Namespace) -> tuple[Movie, npt.NDArray[np.integer]]:
 
 
 def _with_flashes(
-    truth: Movie, labels: npt.NDArray[np.integer]
+    truth: Movie, labels: npt.NDArray[np.integer], many: int
 ) -> tuple[Movie, list[tuple[int, int]]]:
-    """The movie with a bright frame in some cells, and the column and frame of each."""
+    """The movie with bright frames in every fourth cell, and the column and frame of each."""
     movie, flashes = truth.copy(), []
     numbers = np.unique(labels[labels > 0])
     rng = np.random.default_rng(1)
     for column, number in list(enumerate(numbers))[::4]:
-        t = int(rng.integers(20, len(movie) - 20))
-        movie[t, labels == number] *= FLASH
-        flashes.append((column, t))
+        for t in rng.choice(np.arange(20, len(movie) - 20, APART), many, replace=False):
+            movie[t, labels == number] *= FLASH
+            flashes.append((column, int(t)))
     return movie, flashes
 
 
+def _smoothed(movie: npt.NDArray[Any], by: Callable[..., Any]) -> Movie:
+    """The median, or mean, of each frame and the two before and behind it."""
+    padded = np.pad(movie, ((2, 2), (0, 0), (0, 0)), mode="reflect")
+    smooth: Movie = by([padded[k : k + len(movie)] for k in range(5)], axis=0).astype(np.float32)
+    return smooth
+
+
 def _denoised(
-    out: Path, learnt: npt.NDArray[Any], measured: npt.NDArray[Any], asked: argparse.Namespace
-) -> tuple[Movie, dict[str, Any]]:
+    out: Path,
+    learnt: npt.NDArray[Any],
+    measured: dict[str, npt.NDArray[Any]],
+    asked: argparse.Namespace,
+) -> tuple[list[Movie], dict[str, Any]]:
+    """Train on one movie and denoise others: what became of them, and the cost."""
     stores = {}
-    for name, movie in (("learnt", learnt), ("measured", measured)):
+    for name, movie in {"learnt": learnt, **measured}.items():
         tifffile.imwrite(out / f"{name}.tif", movie, metadata={"axes": "TYX"})
         stores[name] = out / f"{name}.zarr"
         convert(out / f"{name}.tif", stores[name])
@@ -144,10 +174,12 @@ def _denoised(
     settings = load_settings("support", [*wanted, f"training.seed={asked.seed}"])
     trained = train(settings, [stores["learnt"]], [], out / "run", TrainOptions(device="cpu"))
     options = TranslateOptions(model=out / "run", hardware=Hardware(gpus=0, workers=0))
-    report = denoise(stores["measured"], out / "denoised.zarr", options)
-    image = open_image(out / "denoised.zarr")
-    t, _, _, y, x = image.shape
-    pixels: Movie = image.read(Region((0, 0, 0, 0), (t, 1, y, x)))[:, 0, 0]
+    made = []
+    for name in measured:
+        report = denoise(stores[name], out / f"{name}.denoised.zarr", options)
+        image = open_image(out / f"{name}.denoised.zarr")
+        t, _, _, y, x = image.shape
+        made.append(image.read(Region((0, 0, 0, 0), (t, 1, y, x)))[:, 0, 0])
     cost = {
         "steps": trained.steps,
         "parameters": trained.parameters,
@@ -155,7 +187,7 @@ def _denoised(
         "denoising_seconds": report.seconds,
         "megapixels_per_second": report.megapixels_per_second,
     }
-    return pixels, cost
+    return made, cost
 
 
 def _psnr(movie: npt.NDArray[Any], truth: Movie) -> float:
@@ -172,18 +204,19 @@ def _traces(movie: npt.NDArray[Any], labels: npt.NDArray[np.integer]) -> npt.NDA
     return np.array(rows)[:, numbers > 0]
 
 
-def _bleeding(
-    traces: dict[str, npt.NDArray[np.float64]], flashes: list[tuple[int, int]]
+def _shares(
+    true: npt.NDArray[np.float64], made: npt.NDArray[np.float64], flashes: list[tuple[int, int]]
 ) -> dict[str, float]:
-    """What is left of a flash a frame before and behind it, and in its own, as shares of it."""
-    shares = {"own": [], "beside": []}  # type: dict[str, list[float]]
-    for column, t in flashes:
-        true, made = traces["truth"][:, column], traces["denoised"][:, column]
-        rest = 0.5 * (true[t - 1] + true[t + 1])
-        height = true[t] - rest
-        shares["own"].append((made[t] - rest) / height)
-        shares["beside"].append(float(np.mean(made[[t - 1, t + 1]]) - rest) / height)
-    return {name: float(np.mean(values)) for name, values in shares.items()}
+    """What a flash makes of its own frame and of those around it, in shares of its true height.
+
+    Both traces (frame, cell) are what is left when those without flashes are taken away.
+    """
+    places = {"two before": -2, "before": -1, "own": 0, "behind": 1, "two behind": 2}
+    heights = np.array([true[t, column] for column, t in flashes])
+    return {
+        name: float(np.mean([made[t + k, column] for column, t in flashes] / heights))
+        for name, k in places.items()
+    }
 
 
 def main() -> None:
@@ -196,6 +229,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--frames", type=int)
     parser.add_argument("--photons", type=float, default=2.0)
+    parser.add_argument("--flashes", type=int, default=1, help="in every fourth cell")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     asked = parser.parse_args()

@@ -37,6 +37,7 @@ from stable_tiles.axes import Axes
 from stable_tiles.evaluate.trace_table import TraceOptions
 from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
+from stable_tiles.image.shards import region_files
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import Image
 from stable_tiles.image.writer import create_store
@@ -47,6 +48,7 @@ from stable_tiles.region import Region
 from stable_tiles.settings import load_settings
 from stable_tiles.tiling.frames import Frames
 from stable_tiles.train.run import TrainOptions, train
+from stable_tiles.usage import peak_rss_bytes
 
 TINY = (
     "support.network.frames=31",
@@ -115,11 +117,13 @@ def make(asked: argparse.Namespace) -> dict[str, Any]:
     shape = (asked.frames, 1, 1, asked.size, asked.size)
     labels = scene.labels[None, None, None]
     _write(_labels_of(asked.movie), (1, *shape[1:]), lambda _: labels, labels=True)
-    mean = _write(asked.movie, shape, lambda t: scene.frame(t)[None, None, None])
+    mean = _write(
+        asked.movie, shape, lambda t: scene.frame(t)[None, None, None], distinct=asked.distinct
+    )
     return {
         "shape": shape,
         "photons_a_pixel": (mean - OFFSET) / GAIN,
-        "bytes": sum(f.stat().st_size for f in asked.movie.rglob("*") if f.is_file()),
+        "distinct_regions": asked.distinct,
         "seconds": time.perf_counter() - began,
     }
 
@@ -134,21 +138,36 @@ def _write(
     frame: Callable[[int], npt.NDArray[np.uint16]],
     *,
     labels: bool = False,
+    distinct: int | None = None,
 ) -> float:
-    """Write a store frame by frame; returns the mean of all pixels."""
+    """Write a store frame by frame; returns the mean of all pixels.
+
+    Of many regions only the first `distinct` are made: the files of the others
+    are links to theirs, so that hours of recording cost minutes and little disk.
+    """
     layout = plan_layout(shape, 2, shard=512)
     axes = Axes.named("tyx", {"t": 1 / 30}, {"t": "second"})
     spec = ImageSpec(axes, layout, "uint16", (Channel("GCaMP"),), labels=labels)
     writer = create_store(path, spec, {})
     histogram, total = Histogram(1, "uint16"), 0.0
-    for region in layout.regions():
+    first, pixels = layout.regions()[:distinct], 0
+    for k, region in enumerate(layout.regions()):
+        if k >= len(first) and region.shape == first[0].shape:
+            _link(writer.store, spec, first[k % len(first)], region)
+            continue
         block = np.concatenate([frame(t) for t in range(region.start[0], region.stop[0])])
         writer.write(region, block)
         histogram.update(block)
-        total += float(block.sum(dtype=np.float64))
+        total, pixels = total + float(block.sum(dtype=np.float64)), pixels + block.size
     stored = {} if labels else {"intensity": {"percentiles": histogram.stored()}}
     writer.seal(path, {"kind": "labels" if labels else "source", **stored})
-    return total / np.prod(shape)
+    return total / pixels
+
+
+def _link(store: Path, spec: ImageSpec, made: Region, same: Region) -> None:
+    for old, new in zip(region_files(spec, made), region_files(spec, same), strict=True):
+        (store / new).parent.mkdir(parents=True, exist_ok=True)
+        os.link(store / old, store / new)
 
 
 def denoise(asked: argparse.Namespace) -> dict[str, Any]:
@@ -256,15 +275,18 @@ def _untiled(movie: Image, made: Image, run: Path, most: int) -> dict[str, Any]:
 def traces(asked: argparse.Namespace) -> dict[str, Any]:
     """Traces and plain decoding, in turn."""
     movie, rows = open_image(asked.movie), []
-    table = asked.out / f"traces{asked.table}"
+    labels, table = _labels_of(asked.movie), asked.out / f"traces{asked.table}"
+    options = TraceOptions(overwrite=True, relative=asked.dff)
     for _ in range(asked.repeats):
         rows.append({"what": "decoding", **_timed(lambda: _decode(movie))})
-        options = TraceOptions(overwrite=True, relative=asked.dff)
-        write = _timed(
-            lambda: evaluate_traces(asked.movie, _labels_of(asked.movie), table, options)
-        )
+        write = _timed(lambda: evaluate_traces(asked.movie, labels, table, options))
         rows.append({"what": "traces", **write})
-    return {"shape": movie.shape, "rows": rows, "table_bytes": table.stat().st_size}
+    return {
+        "shape": movie.shape,
+        "rows": rows,
+        "table_bytes": table.stat().st_size,
+        "peak_mib": peak_rss_bytes() / 2**20,
+    }
 
 
 def _decode(movie: Image) -> None:
@@ -288,6 +310,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--labels", type=int, default=500)
     parser.add_argument("--photons", type=float, default=2.0)
+    parser.add_argument("--distinct", type=int, help="regions that are made; others are links")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--dtype", default="uint16", choices=["uint16", "float32"])
