@@ -20,6 +20,7 @@ from stable_tiles.errors import InputError, MissingExtra, OutputExists
 from stable_tiles.evaluate.traces import Frame, LabelTraces, relative
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.progress import Progress, silent
+from stable_tiles.translate.drift import warn_of_drift
 
 ROWS = 1024
 """Frames that are written at a time."""
@@ -115,6 +116,11 @@ def evaluate_traces(
         If the table exists and may not be replaced.
     MissingExtra
         If Parquet is wanted and pyarrow is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If frames move by more than a pixel: labels stay where they are.
     """
     options, target = options or TraceOptions(), Path(target)
     opened, numbered = open_image(movie), open_image(labels)
@@ -123,6 +129,7 @@ def evaluate_traces(
     began, traced = time.perf_counter(), LabelTraces(numbered)
     if not len(traced.numbers):
         raise InputError(f"{numbered.name} holds no label: every pixel is 0")
+    warn_of_drift(opened, options.channel)
     interval = _interval_s(opened)
     names = ["frame", *(["time_s"] if interval else []), *(f"label_{n}" for n in traced.numbers)]
     partial = target.with_name(f"{target.name}.partial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from math import atanh, hypot, pi, sqrt
 
@@ -12,6 +13,9 @@ from skimage.registration import phase_cross_correlation
 
 from stable_tiles.image.store import Image
 from stable_tiles.region import Region
+
+MOVES = 1.0
+"""Pixels of drift from which on a movie is said to move."""
 
 MOMENTS = 16
 """Moments of a movie, evenly spread, that are compared with the one in its middle."""
@@ -56,6 +60,23 @@ class Drift:
     pixels: float
     frame: int
     against: int
+
+
+def warn_of_drift(image: Image, channel: int = 0) -> None:
+    """Warn if frames of a movie move; see `find_drift`.
+
+    Warns
+    -----
+    UserWarning
+        If they move by more than a pixel: how far, and from which frame on.
+    """
+    drift = find_drift(image, channel)
+    if drift.pixels > MOVES:
+        warnings.warn(
+            f"frames move: those from {drift.frame} on lie {drift.pixels:.1f} pixels away from "
+            f"those from {drift.against} on; nothing is corrected, align the movie first",
+            stacklevel=3,
+        )
 
 
 def find_drift(image: Image, channel: int = 0) -> Drift:

@@ -12,6 +12,7 @@ from stable_tiles_cli.main import main
 import stable_tiles
 from stable_tiles.image.store import open_image
 from tests.translate.scenes import noise, save_image, save_model
+from tests.translate.test_drift import movie
 
 TINY = (
     "data.patch=16",
@@ -54,6 +55,14 @@ def test_a_model_that_translates_is_refused_in_one_line(folder: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "no denoiser" in result.stderr
+
+
+def test_a_movie_that_moves_is_warned_of_in_one_line(folder: Path, tmp_path: Path) -> None:
+    movie(tmp_path / "moves.zarr", [(0.0, 0.0)] * 12 + [(3.0, 0.0)] * 4, photons=100)
+    told = ["--model", f"{folder}/run", "--gpus", "0", "--dry-run"]
+    result = call("denoise", f"{tmp_path}/moves.zarr", *told)
+    assert result.exit_code == 0, result.stderr
+    assert [line[:20] for line in result.stderr.splitlines()] == ["Warning: frames move"]
 
 
 def test_two_domains_are_still_needed_by_methods_that_translate(folder: Path) -> None:

@@ -16,6 +16,8 @@ from stable_tiles.evaluate import parts
 from stable_tiles.evaluate.trace_table import TraceOptions, evaluate_traces
 from stable_tiles.evaluate.traces import relative
 from tests.translate.scenes import save_image
+from tests.translate.test_drift import SIDE
+from tests.translate.test_drift import movie as moving
 
 
 def scene(
@@ -98,6 +100,14 @@ def test_what_does_not_fit_is_refused_before_work(tmp_path: Path) -> None:
     with pytest.raises(OutputExists, match="--overwrite"):
         evaluate_traces(movie, labels, out)
     assert out.read_text() == "kept"
+
+
+def test_a_movie_that_moves_under_its_labels_is_warned_of(tmp_path: Path) -> None:
+    moving(tmp_path / "movie.zarr", [(0.0, 0.0)] * 12 + [(3.0, 0.0)] * 4, photons=100)
+    save_image(tmp_path / "labels.zarr", np.ones((1, 1, 1, SIDE, SIDE), np.uint8), "yx")
+    paths = (tmp_path / name for name in ("movie.zarr", "labels.zarr", "t.csv"))
+    with pytest.warns(UserWarning, match=r"lie [23]\.\d pixels away"):
+        evaluate_traces(*paths)
 
 
 def test_the_command_writes_the_table(tmp_path: Path) -> None:
