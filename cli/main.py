@@ -11,6 +11,7 @@ from stable_tiles import __version__
 COMMANDS = {
     "benchmark": "Compare methods on one data set, as the paper does.",
     "check": "Say how a model tiles: reach, halo, seams.",
+    "completion": "Print what makes a shell complete commands and options.",
     "convert": "Convert images to OME-Zarr.",
     "data": "List and get the paper's public data sets.",
     "demo": "Simulate, convert, train, translate, look: minutes on two cores.",
