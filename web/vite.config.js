@@ -33,14 +33,7 @@ function remoteCodecs() {
     load(id) {
       if (!id.startsWith(prefix)) return null;
       const name = JSON.stringify(id.slice(prefix.length));
-      return `import { remote } from '/src/remote.ts';\n// Plain names: a rebuilt bundle replaces files instead of adding some.
-const names = {
-  entryFileNames: 'assets/[name].js',
-  chunkFileNames: 'assets/[name].js',
-  assetFileNames: 'assets/[name][extname]',
-};
-
-export default remote(${name});\n`;
+      return `import { remote } from '/src/remote.ts';\nexport default remote(${name});\n`;
     },
   };
 }

@@ -135,6 +135,21 @@ def test_channels_are_switched_coloured_and_stretched(tmp_path: Path, tab: Tab) 
         tab.until(lambda: tab.color(LEFT, MIDDLE_Y) == (0, 128, 0))
 
 
+def test_a_colour_image_has_one_brightness(tmp_path: Path, tab: Tab) -> None:
+    pixels = np.ones((3, 300, 400), np.uint8) * np.array([[[100]], [[50]], [[25]]], np.uint8)
+    write_store(tmp_path / "rgb.zarr", pixels, "cyx")
+    with view([tmp_path / "rgb.zarr"], 0) as opened:
+        tab.page.goto(opened.url)
+        tab.until(lambda: tab.color(LEFT, MIDDLE_Y) == (100, 50, 25))
+        assert tab.page.locator("#panel .channel").count() == 1
+        field = tab.page.get_by_role("spinbutton", name="Brightness: upper")
+        field.fill("127.5")
+        field.press("Enter")
+        tab.until(lambda: tab.color(LEFT, MIDDLE_Y) == (200, 100, 50))
+        tab.page.get_by_role("button", name="Auto").click()
+        tab.until(lambda: tab.color(LEFT, MIDDLE_Y) == (255, 85, 0))
+
+
 def test_confidence_is_drawn_over_the_translation(tmp_path: Path, tab: Tab) -> None:
     plain = np.full((300, 400), 100, np.uint8)
     plain[:4, :4] = 0

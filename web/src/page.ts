@@ -178,7 +178,7 @@ export class Page {
     const scrolled = part('panel').scrollTop;
     this.shownPanel = panel(this.gallery.names, this.state, shown, errors, {
       change: (change) => this.change(change),
-      channel: (name, index, change) => this.channel(name, index, change),
+      channels: (name, indices, change) => this.channels(name, indices, change),
       confidence: (change) => this.confidence(change),
       autoContrast: (name) => void this.autoContrast(name),
       resetChannels: (name) => this.resetChannels(name),
@@ -199,8 +199,10 @@ export class Page {
     document.title = mode === 'single' ? left : `${left} | ${right}`;
   }
 
-  private channel(name: string, index: number, change: Partial<ChannelView>): void {
-    const views = this.views(name).map((view, i) => (i === index ? { ...view, ...change } : view));
+  private channels(name: string, indices: readonly number[], change: Partial<ChannelView>): void {
+    const views = this.views(name).map((view, i) =>
+      indices.includes(i) ? { ...view, ...change } : view,
+    );
     this.change({ channels: { ...this.state.channels, [name]: views } });
   }
 

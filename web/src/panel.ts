@@ -16,7 +16,7 @@ export interface Shown {
 
 export interface Actions {
   change: (change: Partial<State>) => void;
-  channel: (name: string, index: number, change: Partial<ChannelView>) => void;
+  channels: (name: string, indices: readonly number[], change: Partial<ChannelView>) => void;
   confidence: (change: Partial<Confidence>) => void;
   autoContrast: (name: string) => void;
   resetChannels: (name: string) => void;
@@ -77,47 +77,62 @@ function physical(value: number, unit: string): string {
 
 const SHORT: Record<string, string> = { second: 's', millisecond: 'ms', minute: 'min', hour: 'h' };
 
-function channels({ name, picture, views }: Shown, actions: Actions): HTMLElement {
-  const rows = picture.channels.map((channel, i) => {
-    const view = views()[i];
-    const { min, max, start, end } = channel.window;
-    // Most pixels lie in the store's window: a track far wider than it could not be aimed at.
-    const wide = end - start || 1;
-    const limits = {
-      min: Math.min(Math.max(min, start - wide), view.low),
-      max: Math.max(Math.min(max, end + 2 * wide), view.high),
-    };
-    const on = element('input', {
-      type: 'checkbox',
-      checked: view.on,
-      onchange: () => {
-        const room = views().filter((v) => v.on).length < MAX_ON || picture.size.c <= MAX_ON;
-        if (on.checked && !room) on.checked = false;
-        else actions.channel(name, i, { on: on.checked });
-      },
-    });
-    const color = element('input', {
-      type: 'color',
-      value: `#${toHex(view.color)}`,
-      title: `Colour of ${channel.name}`,
-      'aria-label': `Colour of ${channel.name}`,
-      oninput: () => actions.channel(name, i, { color: fromHex(color.value) }),
-    });
-    const top = element('div', { className: 'top' }, element('label', {}, on, channel.name), color);
-    const contrast = range(channel.name, limits, view.low, view.high, (low, high) =>
-      actions.channel(name, i, { low, high }),
-    );
-    return element('div', { className: 'channel' }, top, contrast);
-  });
+function channels(store: Shown, actions: Actions): HTMLElement {
+  const { name, picture } = store;
   const tools = element(
     'div',
     { className: 'tools' },
     button('Auto', 'Contrast from this plane', () => actions.autoContrast(name), 'small'),
     button('Reset', "The store's own contrast", () => actions.resetChannels(name), 'small'),
   );
+  // Red, green and blue are one measurement: a window of each would change the colours.
+  const rows = picture.isColour
+    ? [element('div', { className: 'channel' }, contrast(store, [0, 1, 2], actions))]
+    : picture.channels.map((_, i) => channel(store, i, actions));
   const made = section(name, tools, ...rows);
   made.dataset.store = name;
   return made;
+}
+
+function channel(store: Shown, index: number, actions: Actions): HTMLElement {
+  const { name, picture, views } = store;
+  const title = picture.channels[index].name;
+  const view = views()[index];
+  const on = element('input', {
+    type: 'checkbox',
+    checked: view.on,
+    onchange: () => {
+      const room = views().filter((v) => v.on).length < MAX_ON || picture.size.c <= MAX_ON;
+      if (on.checked && !room) on.checked = false;
+      else actions.channels(name, [index], { on: on.checked });
+    },
+  });
+  const color = element('input', {
+    type: 'color',
+    value: `#${toHex(view.color)}`,
+    title: `Colour of ${title}`,
+    'aria-label': `Colour of ${title}`,
+    oninput: () => actions.channels(name, [index], { color: fromHex(color.value) }),
+  });
+  const top = element('div', { className: 'top' }, element('label', {}, on, title), color);
+  return element('div', { className: 'channel' }, top, contrast(store, [index], actions));
+}
+
+/** The contrast of channels that share it, which the first of them shows. */
+function contrast(store: Shown, indices: readonly number[], actions: Actions): HTMLElement {
+  const [first] = indices;
+  const { name, window } = store.picture.channels[first];
+  const view = store.views()[first];
+  // Most pixels lie in the store's window: a track far wider than it could not be aimed at.
+  const wide = window.end - window.start || 1;
+  const limits = {
+    min: Math.min(Math.max(window.min, window.start - wide), view.low),
+    max: Math.max(Math.min(window.max, window.end + 2 * wide), view.high),
+  };
+  const label = indices.length > 1 ? 'Brightness' : name;
+  return range(label, limits, view.low, view.high, (low, high) =>
+    actions.channels(store.name, indices, { low, high }),
+  );
 }
 
 function confidence(errors: Picture, state: Confidence, actions: Actions): HTMLElement {

@@ -4,7 +4,7 @@ import { open, root } from 'zarrita';
 
 import { HttpStore, type RangeTrouble } from './bytes';
 import { type Chunk, type PixelArray, chunk, keptChunk } from './chunks';
-import { type Channel, type ContrastWindow, micrometres, parse } from './ngff';
+import { type Channel, type ContrastWindow, micrometres, parse, toHex } from './ngff';
 
 export type ZarrFormat = 2 | 3;
 
@@ -52,6 +52,12 @@ export class Picture {
   /** Whether pixels are bytes, which textures hold as they are. */
   get isBytes(): boolean {
     return this.levels[0].array.dtype === 'uint8';
+  }
+
+  /** Whether the channels are the red, green and blue of one colour image. */
+  get isColour(): boolean {
+    const colours = this.channels.map(({ color }) => toHex(color));
+    return this.isBytes && colours.join() === 'ff0000,00ff00,0000ff';
   }
 
   /** Open the image at an address, whose Zarr format is known so that no request is in vain. */
@@ -139,14 +145,17 @@ export class Picture {
     return values.length === 0 ? undefined : values;
   }
 
-  /** A contrast window for each channel from the pixels of the coarsest level's plane. */
+  /** A contrast window for each channel from the pixels of the coarsest level's plane; of a
+   * colour image one for all, so that its colours stay. */
   async contrast(plane: Plane): Promise<ContrastWindow[]> {
     const level = this.levels.length - 1;
     const { height, width } = this.levels[level];
     const box = { y: 0, x: 0, height: Math.min(height, 1024), width: Math.min(width, 1024) };
+    const together = this.channels.map((_, channel) => channel);
     return Promise.all(
-      this.channels.map(async (_, channel) => {
-        const tile = (await this.tile(level, plane, box, [channel])).filter(Number.isFinite).sort();
+      together.map(async (channel) => {
+        const bands = this.isColour ? together : [channel];
+        const tile = (await this.tile(level, plane, box, bands)).filter(Number.isFinite).sort();
         const at = (share: number) => tile[Math.floor(share * (tile.length - 1))] ?? 0;
         const [start, end] = [at(0.001), at(0.999)];
         return { min: at(0), max: at(1), start, end: end > start ? end : start + 1 };
