@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -104,6 +105,8 @@ class Normalizer:
 class Histogram:
     """Counts of pixel values by channel, filled region by region and mergeable.
 
+    Several threads may fill one at once: they wait for each other only to add.
+
     Integers of up to 16 bits are counted exactly.  Wider integers and floats
     are counted in bins 0.05 % of their value wide; NaN is not counted.
 
@@ -122,17 +125,21 @@ class Histogram:
         self.exact = self.dtype.kind in "uib" and self.dtype.itemsize <= 2
         bits = 8 * self.dtype.itemsize if self.exact else _FLOAT_BITS
         self.counts = np.zeros((channels, 1 << bits), np.int64)
+        self._lock = Lock()
 
     def update(self, block: npt.NDArray[Any]) -> None:
         """Count every pixel of a block of shape (t, c, z, y, x)."""
         for channel in range(block.shape[1]):
             flat = block[:, channel].reshape(-1)
             if self.dtype.itemsize == 1 and self.exact:
-                self.counts[channel] += self._count_bytes(np.ascontiguousarray(flat))
+                self._add(channel, self._count_bytes(np.ascontiguousarray(flat)))
                 continue
             for start in range(0, flat.size, _SLICE):
-                found = np.bincount(self._bins(flat[start : start + _SLICE]))
-                self.counts[channel, : found.size] += found
+                self._add(channel, np.bincount(self._bins(flat[start : start + _SLICE])))
+
+    def _add(self, channel: int, found: npt.NDArray[np.integer[Any]]) -> None:
+        with self._lock:
+            self.counts[channel, : found.size] += found
 
     def _count_bytes(self, flat: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Counts of values of one byte: two of them are counted as one number of 16 bits."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from threading import Lock
 
 from stable_tiles.convert.plan import ConvertPlan
 from stable_tiles.image.sources.source import Source
@@ -36,7 +35,6 @@ class RegionTask:
     ) -> None:
         self._source, self._writer, self._ledger = source, writer, ledger
         self._written = frozenset(written)
-        self._lock = Lock()
         channels = source.description.shape[1]
         self.histogram = Histogram(channels, source.description.dtype)
 
@@ -46,8 +44,7 @@ class RegionTask:
         if region not in self._written:
             files = self._writer.write(region, block)
             self._ledger.record(Receipt.of(region, self._writer.store, files, {}))
-        with self._lock:
-            self.histogram.update(block)
+        self.histogram.update(block)
 
 
 def write_regions(plan: ConvertPlan, task: RegionTask, progress: Progress) -> None:
