@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
@@ -84,9 +85,13 @@ def execute(tutorial: Path, folder: Path, steps: int | None = None) -> Path:
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
     made = notebook(tutorial, steps)
-    private = Config({"KernelManager": {"transport": "ipc"}})
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(made, timeout=3600, resources=where, config=private).execute()
+    with TemporaryDirectory() as sockets:
+        private = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
+        where = {"metadata": {"path": str(folder)}}
+        client = NotebookClient(
+            made, timeout=3600, startup_timeout=600, resources=where, config=private
+        )
+        client.execute()
     path = folder / f"{tutorial.stem}.ipynb"
     nbformat.write(made, path)
     return path

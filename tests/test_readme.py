@@ -69,7 +69,14 @@ def test_the_tour_runs_from_top_to_bottom(files: Path) -> None:
             assert "GPU" in done.stderr, words
             continue
         assert done.exit_code == 0, f"{shlex.join(words)}: {done.stderr}"
-    made = {"my.yaml", "slide.zarr", "movie.zarr", "new.nii.gz", "t2-to-pd.zip", "report"}
+    made = {
+        "my.yaml",
+        "slide.zarr",
+        "movie.zarr",
+        "report",
+        "t2-to-pd.zip",
+        "new.translated.nii.gz",
+    }
     assert made <= {path.name for path in files.iterdir()}
 
 

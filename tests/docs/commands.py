@@ -19,15 +19,15 @@ PROGRAM = (sys.executable, "-c", "from stable_tiles_cli.main import main; main()
 
 def blocks(text: str, languages: Sequence[str] = ("bash", "")) -> list[str]:
     """What stands between fences of these languages."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     return [block for language, block in found if language in languages]
 
 
 def commands(text: str) -> list[list[str]]:
     """The words behind ``stable-tiles`` of every command of a page, comments left out."""
     lines = re.sub(r"\\\n\s*", "", "\n".join(blocks(text))).splitlines()
-    words = [shlex.split(line, comments=True) for line in lines if line.startswith("stable-tiles ")]
-    return [rest for _, *rest in words]
+    told = [line.strip() for line in lines if line.strip().startswith("stable-tiles ")]
+    return [shlex.split(line, comments=True)[1:] for line in told]
 
 
 def serves(words: Sequence[str]) -> bool:
