@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stable_tiles.errors import StoreNotFound
-from stable_tiles.image.store import ATTRIBUTE, PARTIAL, Image, open_image
+from stable_tiles.image.store import (
+    ATTRIBUTE,
+    Image,
+    is_unfinished,
+    open_image,
+    root_attributes,
+)
 from stable_tiles.image.verify import Fault, verify
+from stable_tiles.image.writer import partial_folder, unfinished_store
 from stable_tiles.ledger import Ledger
 from stable_tiles.progress import Progress, silent
+from stable_tiles.remote.location import Location, locate
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,13 @@ class Info:
 
 
 def info(
-    path: str | Path, *, read_all: bool = False, progress: Progress = silent
+    path: str | Location, *, read_all: bool = False, progress: Progress = silent
 ) -> Info | dict[str, Any]:
     """Describe a store, finished or not.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Remote
         The store.
     read_all : bool
         Whether to read every chunk and name the broken and missing ones.
@@ -67,10 +74,11 @@ def info(
     try:
         image = open_image(path)
     except StoreNotFound:
-        unfinished = _unfinished(Path(path))
+        target = locate(path)
+        unfinished = _unfinished(target)
         if unfinished is None:
             raise
-        return {"path": Path(path).name, "progress": unfinished}
+        return {"path": target.name, "progress": unfinished}
     faults = verify(image, progress) if read_all else None
     return _describe(image, faults)
 
@@ -96,14 +104,11 @@ def _describe(image: Image, faults: list[Fault] | None) -> Info:
     )
 
 
-def _unfinished(path: Path) -> dict[str, Any] | None:
+def _unfinished(target: Location) -> dict[str, Any] | None:
     """What an unfinished output says of itself: planned work and regions done."""
-    import zarr
-
-    folder = path.with_name(path.name + PARTIAL)
-    if not (folder / "store").is_dir():
+    store = unfinished_store(target)
+    stored = root_attributes(store)
+    if stored is None or not is_unfinished(stored):
         return None
-    stored: Any = zarr.open_group(str(folder / "store"), mode="r").attrs.get(ATTRIBUTE, {})
-    planned = dict(stored.get("progress", {}))
-    done = {receipt.region.start for receipt in Ledger(folder).receipts()}
-    return planned | {"done": len(done)}
+    done = {receipt.region.start for receipt in Ledger(partial_folder(target)).receipts()}
+    return dict(stored[ATTRIBUTE]["progress"]) | {"done": len(done)}

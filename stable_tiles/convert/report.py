@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from stable_tiles.convert.plan import ConvertPlan
+from stable_tiles.remote.location import Location
 from stable_tiles.usage import peak_rss_bytes
 
 
@@ -62,7 +62,7 @@ class ConvertReport:
     dry_run: bool
 
 
-def planned(plan: ConvertPlan, target: Path, seconds: float) -> ConvertReport:
+def planned(plan: ConvertPlan, target: Location, seconds: float) -> ConvertReport:
     """The report of a run that has written nothing."""
     described = plan.description
     return ConvertReport(

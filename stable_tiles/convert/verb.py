@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,28 +18,32 @@ from stable_tiles.convert.digests import digests_of
 from stable_tiles.convert.options import ConvertOptions
 from stable_tiles.convert.plan import ConvertPlan, plan_conversion, refuse_false_size
 from stable_tiles.convert.report import ConvertReport, planned
-from stable_tiles.convert.write import RegionTask, stored_bytes, write_regions
+from stable_tiles.convert.write import RegionTask, write_regions
 from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
 from stable_tiles.image.sources import Source, SourceOptions, open_source
 from stable_tiles.image.sources.assemble import CroppedSource
 from stable_tiles.image.sources.original import numbers_only
 from stable_tiles.image.sources.source import SourceWarning
 from stable_tiles.image.writer import (
+    STORE,
     ImageWriter,
     create_store,
+    is_store,
+    is_taken,
     partial_folder,
     refuse_existing,
+    unfinished_store,
 )
 from stable_tiles.ledger import Hold, Ledger, digest_of, locked, sweep
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region
-from stable_tiles.remote.location import clear
+from stable_tiles.remote.location import Location, Remote, clear, files_of, locate
 
 
 def convert(
     sources: Sequence[Path | str] | Path | str,
-    target: Path | str,
+    target: str | Location,
     options: ConvertOptions | None = None,
     progress: Progress = silent,
 ) -> ConvertReport:
@@ -52,8 +57,8 @@ def convert(
     ----------
     sources : path or sequence of paths
         A file, a store, or several files of one shape to be stacked.
-    target : path
-        The store to be written; a local path.
+    target : str, Path or Remote
+        The store to be written.
     options : ConvertOptions, optional
         The defaults if not given.
     progress : Progress
@@ -72,9 +77,7 @@ def convert(
     """
     started = time.monotonic()
     options = options or ConvertOptions()
-    if "://" in str(target):
-        raise InputError(f"{target} is a URL: convert to a local path, then copy the store")
-    target = Path(target)
+    target = locate(target)
     paths = [sources] if isinstance(sources, Path | str) else list(sources)
     _refuse_target(target, paths, options)
     source = _open(paths, target, options)
@@ -89,16 +92,16 @@ def convert(
                 resumed = _clear_ledger(plan, target, options)
             else:
                 resumed = _write(source, plan, target, options, progress)
-            written = stored_bytes(target)
+            written = sum(entry.bytes for _, entry in files_of(target))
     finally:
         source.close()
     report = planned(plan, target, time.monotonic() - started)
     return replace(report, bytes_out=written, resumed_regions=resumed, dry_run=options.dry_run)
 
 
-def _open(paths: Sequence[Path | str], target: Path, options: ConvertOptions) -> Source:
+def _open(paths: Sequence[Path | str], target: Location, options: ConvertOptions) -> Source:
     said = options.said
-    scratch = next(folder for folder in target.absolute().parents if folder.is_dir())
+    scratch = _existing_folder(target)
     source = open_source(paths, SourceOptions(said.series, said.axes, said.stack, scratch))
     if options.region is None:
         return source
@@ -109,27 +112,36 @@ def _open(paths: Sequence[Path | str], target: Path, options: ConvertOptions) ->
         raise
 
 
-def _refuse_target(target: Path, sources: Sequence[Path | str], options: ConvertOptions) -> None:
+def _refuse_target(
+    target: Location, sources: Sequence[Path | str], options: ConvertOptions
+) -> None:
     """Refuse an output that would replace something that must not be replaced."""
-    here = target.resolve()
-    for source in sources:
-        if "://" not in str(source) and here in (p := Path(source).resolve(), *p.parents):
+    if isinstance(target, Remote):
+        target.refuse_reading_only()
+    for source in map(locate, sources):
+        if _holds(target, source):
             raise InputError(f"{target} holds the source {source}: give another output")
-    if target.exists():
+    if is_taken(target):
         sealed = options.resume and _was_sealed(target)
         if not (options.overwrite or options.dry_run or sealed):
             refuse_existing(target)
-        if target.is_file() or not any((target / n).exists() for n in ("zarr.json", ".zgroup")):
+        if not is_store(target):
             raise OutputExists(f"{target} exists and is no store: give another name")
     if options.dry_run:
         return
     _refuse_begun(target, options)
 
 
-def _refuse_begun(target: Path, options: ConvertOptions) -> None:
+def _holds(target: Location, source: Location) -> bool:
+    if isinstance(source, Remote):
+        return source.is_below(target)
+    return isinstance(target, Path) and target.resolve() in (p := source.resolve(), *p.parents)
+
+
+def _refuse_begun(target: Location, options: ConvertOptions) -> None:
     """Refuse an output that another process writes, or that was begun and is not finished."""
     folder = partial_folder(target)
-    if not folder.is_dir():
+    if not folder.exists():
         return
     with locked(folder):
         hold = Hold(folder)
@@ -157,7 +169,9 @@ def _probe(source: Source) -> None:
         raise NotAnImage(str(error)) from error
 
 
-def _warn_of_small_disk(plan: ConvertPlan, target: Path) -> None:
+def _warn_of_small_disk(plan: ConvertPlan, target: Location) -> None:
+    if isinstance(target, Remote):
+        return
     free = _free_bytes(target)
     if free < plan.disk_bytes:
         warnings.warn(
@@ -168,16 +182,22 @@ def _warn_of_small_disk(plan: ConvertPlan, target: Path) -> None:
         )
 
 
-def _free_bytes(target: Path) -> int:
-    """Free disk where the output will lie."""
-    folder = next(p for p in target.absolute().parents if p.is_dir())
-    return shutil.disk_usage(folder).free
+def _free_bytes(target: Location) -> int:
+    """Free disk where the output will lie, or behind a URL where scratch files do."""
+    return shutil.disk_usage(_existing_folder(target)).free
+
+
+def _existing_folder(target: Location) -> Path:
+    """The folder on a disk that is nearest to an output."""
+    if isinstance(target, Remote):
+        return Path(tempfile.gettempdir())
+    return next(folder for folder in target.absolute().parents if folder.is_dir())
 
 
 def _write(
     source: Source,
     plan: ConvertPlan,
-    target: Path,
+    target: Location,
     options: ConvertOptions,
     progress: Progress,
 ) -> int:
@@ -192,13 +212,15 @@ def _write(
     return len(written)
 
 
-def _was_sealed(target: Path) -> bool:
+def _was_sealed(target: Location) -> bool:
     """Whether a conversion was killed after its store got its name, and before it tidied up."""
     folder = partial_folder(target)
-    return target.is_dir() and folder.is_dir() and not (folder / "store").exists()
+    if isinstance(target, Remote):
+        return is_store(target) and is_taken(target) and Ledger(folder).exists
+    return target.is_dir() and folder.exists() and not (folder / STORE).exists()
 
 
-def _clear_ledger(plan: ConvertPlan, target: Path, options: ConvertOptions) -> int:
+def _clear_ledger(plan: ConvertPlan, target: Location, options: ConvertOptions) -> int:
     """Tidy up after a conversion that is whole; returns its number of regions."""
     ledger = Ledger(partial_folder(target))
     if ledger.exists:
@@ -209,14 +231,14 @@ def _clear_ledger(plan: ConvertPlan, target: Path, options: ConvertOptions) -> i
 
 @contextmanager
 def _begun(
-    plan: ConvertPlan, target: Path, options: ConvertOptions
+    plan: ConvertPlan, target: Location, options: ConvertOptions
 ) -> Iterator[tuple[ImageWriter, Ledger, list[Region]]]:
     """The unfinished store, new or resumed, while this process alone may write it."""
     folder = partial_folder(target)
     hold = Hold(folder)
     try:
         with locked(folder):
-            if folder.is_dir():
+            if folder.exists():
                 hold.take()
             begun = _begin(plan, target, options)
             hold.take()
@@ -226,7 +248,7 @@ def _begun(
 
 
 def _begin(
-    plan: ConvertPlan, target: Path, options: ConvertOptions
+    plan: ConvertPlan, target: Location, options: ConvertOptions
 ) -> tuple[ImageWriter, Ledger, list[Region]]:
     """The writer of a new unfinished store, or of the one that is resumed."""
     folder = partial_folder(target)
@@ -234,8 +256,8 @@ def _begin(
     fingerprint = _fingerprint(plan, options)
     if options.resume and ledger.exists:
         ledger.check(fingerprint)
-        sweep(folder / "store")
-        writer = ImageWriter(folder / "store", plan.spec)
+        sweep(folder)
+        writer = ImageWriter(unfinished_store(target), plan.spec)
         return writer, ledger, [receipt.region for receipt in ledger.verified(writer.store)]
     progress = {"command": "convert", "regions": len(plan.spec.layout.regions())}
     writer = create_store(target, plan.spec, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 from stable_tiles.convert.plan import ConvertPlan
 from stable_tiles.image.sources.source import Source
@@ -77,8 +76,3 @@ def _finish(pending: set[Future[None]]) -> int:
         future.result()
     pending -= finished
     return len(finished)
-
-
-def stored_bytes(store: Path) -> int:
-    """Size of all files of a store."""
-    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())

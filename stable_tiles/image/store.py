@@ -322,14 +322,14 @@ def is_unfinished(attributes: Mapping[str, Any]) -> bool:
     return isinstance(stored, Mapping) and "progress" in stored
 
 
-def root_attributes(remote: Remote) -> dict[str, Any] | None:
-    """The attributes of the group behind a URL; None where there is none that can be read."""
+def root_attributes(where: Location) -> dict[str, Any] | None:
+    """The attributes of the group at a location; None where there is none that can be read."""
     for name, version in FORMATS.items():
-        stored = reach(remote, name)
+        stored = reach(where, name)
         if stored is None:
             continue
         if version == 2:
-            stored = reach(remote, ".zattrs") or b"{}"
+            stored = reach(where, ".zattrs") or b"{}"
         try:
             tree = json.loads(stored)
             found = tree if version == 2 else tree.get("attributes", {})

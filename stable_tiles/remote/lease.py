@@ -8,8 +8,10 @@ object: one that stays as it is has lost its process.  No clocks are compared.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
@@ -30,6 +32,9 @@ DEAD_S = 30.0
 """Seconds without one after which a holder has lost its right."""
 
 _LOOK_S = 0.5
+
+_LIVE: set[str] = set()
+"""Rights that this process has."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,9 @@ class Holder:
         return json.dumps({**self.__dict__, "beat": beat}).encode()
 
     def is_dead(self) -> bool:
-        """Whether it was a process of this machine that is gone."""
+        """Whether it was a process of this machine that is gone, or gave the right up."""
+        if self.machine == platform.node() and self.process == os.getpid():
+            return self.token not in _LIVE
         if self.machine != platform.node():
             return False
         try:
@@ -96,6 +103,7 @@ class Lease:
             found = self._objects.read_tagged(self._key)
             if found is None or self._is_over(found, watched):
                 mine = self._me.beaten(0)
+                _LIVE.add(self._me.token)
                 tag = self._objects.write_if(self._key, mine, found and found[1])
                 now = None if tag else self._objects.read_tagged(self._key)
                 if tag or (now and now[0] == mine):
@@ -132,8 +140,11 @@ class Lease:
         if self._beating is not None:
             self._beating.join()
             self._beating = None
+            _LIVE.discard(self._me.token)
             if not self._lost:
-                self._objects.remove([self._key])
+                # Where that fails too, the right ends as that of a process that died.
+                with suppress(StoreUnreachable):
+                    self._objects.remove([self._key])
         self._tag = None
 
     def _is_over(self, found: tuple[bytes, str], watched: tuple[str, float] | None) -> bool:

@@ -119,9 +119,11 @@ def locate(where: str | Location) -> Location:
     return Remote(text)
 
 
-def reach(where: Remote, key: str) -> bytes | None:
-    """An object of a store that was not asked before: an address that is wrong is told soon."""
-    return objects_at(where.address, False).read(key)
+def reach(folder: Location, name: str) -> bytes | None:
+    """As `read_whole`, of a store that was not asked before: a wrong address is told soon."""
+    if isinstance(folder, Remote):
+        return objects_at(folder.address, False).read(name)
+    return read_whole(folder, name)
 
 
 def read_whole(folder: Location, name: str) -> bytes | None:

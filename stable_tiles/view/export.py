@@ -115,13 +115,13 @@ def _refuse(target: Path, shown: Sequence[Source], options: ViewExportOptions) -
     if "://" in str(target):
         raise InputError(f"{target} is a URL: export to a local folder, then copy it")
     where = target.resolve()
-    if any(where == source.path or source.path in where.parents for source in shown):
+    if any(where == source.folder or source.folder in where.parents for source in shown):
         raise InputError(f"{target} lies inside a store: give another --export")
     if not target.exists() or options.dry_run:
         return
     if not options.overwrite:
         raise OutputExists(f"{target} exists: give another --export, or --overwrite")
-    if any(where in source.path.parents for source in shown) or not (
+    if any(where in source.folder.parents for source in shown) or not (
         (target / INDEX).is_file() and (target / MANIFEST).is_file()
     ):
         raise InputError(f"{target} is no exported page: give another --export")
@@ -130,12 +130,12 @@ def _refuse(target: Path, shown: Sequence[Source], options: ViewExportOptions) -
 def _beside(source: Source, target: Path) -> str:
     """A store's address relative to the page, where both lie in one folder."""
     parent = target.resolve().parent
-    if not source.path.is_relative_to(parent):
+    if not source.folder.is_relative_to(parent):
         raise InputError(
             f"{source.name} does not lie beside {target}: export into the stores' folder, "
             "or add --copy"
         )
-    return "../" + quote(source.path.relative_to(parent).as_posix())
+    return "../" + quote(source.folder.relative_to(parent).as_posix())
 
 
 def _files(copied: Sequence[Source]) -> dict[str, Path]:
@@ -143,8 +143,8 @@ def _files(copied: Sequence[Source]) -> dict[str, Path]:
     page = page_folder()
     files = {path.relative_to(page).as_posix(): path for path in _inside(page)}
     for source in copied:
-        for path in _inside(source.path):
-            files[f"stores/{source.name}/{path.relative_to(source.path).as_posix()}"] = path
+        for path in _inside(source.folder):
+            files[f"stores/{source.name}/{path.relative_to(source.folder).as_posix()}"] = path
     return files
 
 

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
 
-from stable_tiles.errors import InputError
-from stable_tiles.view.site import POLICY, Refused, Site, content_type
+from stable_tiles.errors import InputError, StoreUnreachable
+from stable_tiles.view.site import POLICY, Refused, RemoteFile, Site, content_type
 
 ADDRESS = "127.0.0.1"
 """The only address that is ever listened on."""
@@ -144,16 +144,38 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(content)
             return
         path = self.server.site.file(self.path)
+        if isinstance(path, RemoteFile):
+            self._pass_on(path)
+            return
         with _open(path) as file:
             size = os.fstat(file.fileno()).st_size
-            asked = self._range(size)
-            first, stop = asked or (0, size)
-            status = HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT
-            extra = {} if asked is None else {"Content-Range": f"bytes {first}-{stop - 1}/{size}"}
-            extra["Content-Security-Policy"] = self.server.site.policy(path)
-            self._head(status, content_type(path), stop - first, extra)
+            first, stop = self._begin(path, size)
             if self.command == "GET":
                 self._copy(file, first, stop - first)
+
+    def _pass_on(self, file: RemoteFile) -> None:
+        """The same from behind a URL, with this process's credentials."""
+        objects = file.store.objects
+        try:
+            entry = objects.stat(file.key)
+            if entry is None:
+                raise Refused(HTTPStatus.NOT_FOUND)
+            part = self._range(entry.bytes)
+            content = objects.read(file.key, part) if self.command == "GET" else b""
+        except StoreUnreachable:
+            raise Refused(HTTPStatus.BAD_GATEWAY) from None
+        self._begin(file, entry.bytes)
+        self.wfile.write(content or b"")
+
+    def _begin(self, path: Path | RemoteFile, size: int) -> tuple[int, int]:
+        """Say what follows of a file of that size: from which byte to which."""
+        asked = self._range(size)
+        first, stop = asked or (0, size)
+        status = HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT
+        extra = {} if asked is None else {"Content-Range": f"bytes {first}-{stop - 1}/{size}"}
+        extra["Content-Security-Policy"] = self.server.site.policy(path)
+        self._head(status, content_type(path.name), stop - first, extra)
+        return first, stop
 
     def _range(self, size: int) -> tuple[int, int] | None:
         """The range asked for as first byte and end; None for the whole file."""

@@ -10,9 +10,10 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from stable_tiles.remote.location import Remote
 from stable_tiles.view.sources import Source, manifest, served_url
 
 INDEX = "index.html"
@@ -59,6 +60,27 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
+class RemoteFile:
+    """An object of a store behind a URL, which may not be there.
+
+    Parameters
+    ----------
+    store : Remote
+        The store.
+    key : str
+        The object's name in it.
+    """
+
+    store: Remote
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Last part of its name."""
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
 class Site:
     """The page and the stores it shows.
 
@@ -78,7 +100,7 @@ class Site:
         """The document under the name ``stores.json``."""
         return manifest(self.sources, [served_url(source) for source in self.sources]).encode()
 
-    def file(self, target: str) -> Path:
+    def file(self, target: str) -> Path | RemoteFile:
         """The file that a request's target names, without symlinks.
 
         Parameters
@@ -101,6 +123,8 @@ class Site:
             raise Refused(404)
         for source in self.sources:
             if source.name == parts[1]:
+                if isinstance(source.path, Remote):
+                    return RemoteFile(source.path, "/".join(parts[2:]))
                 return _inside(source.path, parts[2:])
         raise Refused(404)
 
@@ -108,7 +132,7 @@ class Site:
         """Whether the target names the document that lists the stores."""
         return _parts(target) == [MANIFEST]
 
-    def policy(self, path: Path) -> str:
+    def policy(self, path: Path | RemoteFile) -> str:
         """The Content-Security-Policy that goes with a file."""
         return DECODER_POLICY if path == self.page / DECODER else POLICY
 
@@ -118,9 +142,9 @@ def page_folder() -> Path:
     return Path(str(files("stable_tiles.view") / "page")).resolve()
 
 
-def content_type(path: Path) -> str:
-    """The media type of a file; bytes where its name says nothing."""
-    known = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+def content_type(name: str) -> str:
+    """The media type of a file of that name; bytes where it says nothing."""
+    known = _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0]
     return known or "application/octet-stream"
 
 

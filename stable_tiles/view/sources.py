@@ -11,6 +11,7 @@ from urllib.parse import quote
 from stable_tiles import __version__
 from stable_tiles.errors import InputError, StoreNotFound
 from stable_tiles.image.store import open_image
+from stable_tiles.remote.location import Location, Remote, locate
 
 CONFIDENCE = "confidence"
 """Group inside a translation that holds its confidence image."""
@@ -24,7 +25,7 @@ class Source:
     ----------
     name : str
         Its folder's name, made unique among the stores shown together.
-    path : Path
+    path : Path or Remote
         The store, resolved: nothing outside this folder is ever read for it.
     zarr_format : int
         2 or 3.
@@ -33,27 +34,39 @@ class Source:
     """
 
     name: str
-    path: Path
+    path: Location
     zarr_format: int
     confidence: bool
 
+    @property
+    def folder(self) -> Path:
+        """The store's folder on a disk.
 
-def sources(stores: Sequence[str | Path]) -> tuple[Source, ...]:
+        Raises
+        ------
+        InputError
+            If it lies behind a URL.
+        """
+        if isinstance(self.path, Remote):
+            raise InputError(f"{self.path} is a URL: pages are exported of local stores, copy it")
+        return self.path
+
+
+def sources(stores: Sequence[str | Location]) -> tuple[Source, ...]:
     """The stores to show, each opened once to see that it is an image.
 
     Raises
     ------
     InputError
-        If none is given, one is a URL, is missing or is no OME-Zarr image.
+        If none is given, one is missing or is no OME-Zarr image.
     """
     if not stores:
         raise InputError("no store to show: give the path of one or more OME-Zarr stores")
     found: list[Source] = []
     for store in stores:
-        if "://" in str(store):
-            raise InputError(f"{store} is a URL: view shows local stores, copy it first")
         zarr_format = open_image(store).levels[0].array.metadata.zarr_format
-        path = Path(store).resolve()
+        path = locate(store)
+        path = path.resolve() if isinstance(path, Path) else path
         name = _unique(path.name, found)
         found.append(Source(name, path, zarr_format, _has_confidence(path)))
     return tuple(found)
@@ -86,7 +99,7 @@ def served_url(source: Source) -> str:
     return f"stores/{quote(source.name, safe='')}"
 
 
-def _has_confidence(path: Path) -> bool:
+def _has_confidence(path: Location) -> bool:
     try:
         open_image(path / CONFIDENCE)
     except StoreNotFound:

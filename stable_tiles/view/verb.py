@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
 from stable_tiles.errors import InputError
+from stable_tiles.remote.location import Location
 from stable_tiles.view.server import Server
 from stable_tiles.view.site import Site, page_folder
 from stable_tiles.view.sources import Source, sources
@@ -57,7 +57,7 @@ class Viewer:
         self.close()
 
 
-def view(stores: Sequence[str | Path], port: int | None = None) -> Viewer:
+def view(stores: Sequence[str | Location], port: int | None = None) -> Viewer:
     """Serve a page that shows stores, in the background, until it is closed.
 
     Only the loopback address is listened on, and only these stores are
@@ -65,8 +65,8 @@ def view(stores: Sequence[str | Path], port: int | None = None) -> Viewer:
 
     Parameters
     ----------
-    stores : sequence of path
-        Local OME-Zarr stores: an input and its translation, or any others.
+    stores : sequence of str, Path or Remote
+        OME-Zarr stores: an input and its translation, or any others.
         The first two are compared at first.
     port : int, optional
         0 lets the system choose; by default 8700 where it is free, else as 0.
@@ -79,7 +79,7 @@ def view(stores: Sequence[str | Path], port: int | None = None) -> Viewer:
     Raises
     ------
     InputError
-        If a store is missing, is no image or is a URL, or the port is taken.
+        If a store is missing or is no image, or the port is taken.
     """
     site = Site(page_folder(), sources(stores))
     server = _listen(site, port)

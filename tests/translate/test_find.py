@@ -42,7 +42,7 @@ def test_the_output_lies_beside_the_source() -> None:
     ("source", "target"),
     [
         ("https://host/a.zarr", None),
-        ("a.zarr", "s3://bucket/b.zarr"),
+        ("a.zarr", "https://host/b.zarr"),
         ("a.zarr", "a.zarr"),
         ("a.zarr", "a.zarr/out.zarr"),
     ],
