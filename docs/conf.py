@@ -30,6 +30,8 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = "stable-tiles"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_show_copyright = False
