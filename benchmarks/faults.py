@@ -6,8 +6,9 @@ Three victims in turn, each by SIGKILL: one of two worker processes, which the
 job must survive by itself; the process that was asked, which holds the
 scheduler; and its whole process group.  After the last two the same command
 runs again with ``--resume``, killed as often as it takes until the output is
-whole.  Every output must have the bytes of an uninterrupted one.  Prints one
-JSON document.
+whole.  Every output must have the bytes of an uninterrupted one, and no worker
+may have written more than one region that has no receipt, which is all that is
+done twice.  Prints one JSON document.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ import psutil
 from scenes import array_digest, make_model, make_store
 
 from stable_tiles.image.writer import partial_folder
+from stable_tiles.ledger import Ledger
 
 VICTIMS = ("worker", "scheduler", "group")
+WORKERS = 2
 PATIENCE_S = 600
 
 
@@ -55,14 +58,19 @@ def main() -> None:
             same = sum(trial["digest"] == expected for trial in trials)
             kept = [trial["resumed"] for trial in trials if trial["resumed"] is not None]
             early = sum(trial["early"] for trial in trials)
+            twice = max(trial["twice"] for trial in trials)
             row = {"victim": victim, "times": asked.times, "same_bytes": same}
-            rows.append({**row, "before_work": early, "resumed_regions": kept})
+            row |= {"most_done_twice": twice, "before_work": early, "resumed_regions": kept}
+            rows.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
     print(json.dumps({"size": asked.size, "seconds_whole": lasts, "rows": rows}))
+    if any(row["same_bytes"] < row["times"] or row["most_done_twice"] > WORKERS for row in rows):
+        sys.exit("a killed translation did not end as it should")
 
 
 def _trial(folder: Path, victim: str, chance: random.Random, lasts: float) -> dict[str, Any]:
     """One kill, all that it takes to finish, and what came out."""
-    target, resumed = folder / "o.zarr", None
+    target, resumed, twice = folder / "o.zarr", None, 0
     process = _start(folder, target.name)
     time.sleep(chance.uniform(0, lasts))
     early = not partial_folder(target).exists() and not target.exists()
@@ -70,17 +78,27 @@ def _trial(folder: Path, victim: str, chance: random.Random, lasts: float) -> di
     process.wait(PATIENCE_S)
     _sweep(folder)
     if not target.exists():
+        twice = _without_receipt(partial_folder(target))
         begun = partial_folder(target).exists() and any(partial_folder(target).glob("finger*"))
         resumed = _finish(_start(folder, target.name, *(["--resume"] if begun else [])))
     digest = array_digest(target)
     subprocess.run(["rm", "-r", str(target)], check=True)
-    return {"digest": digest, "early": early, "resumed": resumed}
+    return {"digest": digest, "early": early, "resumed": resumed, "twice": twice}
+
+
+def _without_receipt(unfinished: Path) -> int:
+    """Regions of an unfinished output that are written, or half so, and have no receipt."""
+    receipts = Ledger(unfinished).receipts()
+    proven = {file.path for receipt in receipts for file in receipt.files}
+    shards = (path for path in unfinished.glob("store/0/c/**/*") if path.is_file())
+    written = {str(path.relative_to(unfinished)) for path in shards if path.suffix != ".partial"}
+    return len(written - proven)
 
 
 def _start(folder: Path, target: str, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from stable_tiles_cli.main import main; main()",
                "translate", "a.zarr", target, "--model", "run", "--gpus", "0",
-               "--workers", "2", "--tile", "256",
+               "--workers", str(WORKERS), "--tile", "256",
                "--chunk", "128", "--shard", "256", "--json", "--quiet", *more]  # fmt: skip
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True

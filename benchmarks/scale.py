@@ -1,7 +1,7 @@
 """What very many regions cost their scheduler, and what a second worker gains.
 
     python benchmarks/scale.py regions --sides 100 316 1000
-    python benchmarks/scale.py workers --size 8192
+    python benchmarks/scale.py workers --size 6144
 
 ``regions``: planes of so many regions along y and x, made by two worker
 processes with a network that sees one pixel, over a source without files
@@ -10,8 +10,10 @@ Dask, a receipt a region on disk, and the check of all receipts at the end.
 Client and scheduler share one process; its CPU time for each region, its memory
 on the way, and the wall time for each region are printed.
 
-``workers``: the same plane translated by one and by two worker processes of one
-thread each.
+``workers``: the same plane translated by one worker process on one core and by
+two on two; regions a second are counted from the first region's end to the
+last's, seconds from the start of the command.  The workers' CPU seconds say what
+the second one gained where other work leaves them less than a core each.
 
 Prints one JSON document.
 """
@@ -20,9 +22,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +54,8 @@ def main() -> None:
     regions = kinds.add_parser("regions")
     regions.add_argument("--sides", type=int, nargs="+", default=[100, 316], help="regions a side")
     workers = kinds.add_parser("workers")
-    workers.add_argument("--size", type=int, default=8192, help="side of the plane, pixels")
-    workers.add_argument("--shard", type=int, default=2048, help="side of a region, pixels")
+    workers.add_argument("--size", type=int, default=6144, help="side of the plane, pixels")
+    workers.add_argument("--shard", type=int, default=1024, help="side of a region, pixels")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if asked.kind == "regions":
@@ -119,22 +124,43 @@ class _Clock:
 
 
 def _shared(folder: Path, size: int, shard: int) -> list[dict[str, Any]]:
-    """One plane by one worker and by two; time from the first region's begin on."""
+    """One plane by one worker on one core, and by two on two."""
     make_model(folder / "run", (8, 16, 32), "none")
     make_store(folder / "a.zarr", size)
-    rows = []
+    cores, rows = sorted(os.sched_getaffinity(0))[:2], []
     for workers in (1, 2):
+        os.sched_setaffinity(0, cores[:workers])
         options = TranslateOptions(
             model=folder / "run",
             hardware=Hardware(gpus=0, workers=workers),
             store=StoreOptions(shard=shard),
             overwrite=True,
         )
-        report = translate(folder / "a.zarr", folder / "b.zarr", options)
+        ends: list[float] = []
+        progress, before = partial(_note, ends), _cpu_of_workers()
+        report = translate(folder / "a.zarr", folder / "b.zarr", options, progress)
+        rate = (len(ends) - 1) / (ends[-1] - ends[0])
         kept = ("regions", "seconds", "forward_seconds", "scheduler_seconds")
-        rows.append({"workers": workers, **{name: getattr(report, name) for name in kept}})
-    gain = rows[0]["seconds"] / rows[1]["seconds"]
-    return [*rows, {"times_as_fast": gain}]
+        told = {name: getattr(report, name) for name in kept}
+        cpu = _cpu_of_workers() - before
+        rows.append({"workers": workers, **told, "regions_a_second": rate, "workers_cpu": cpu})
+    gains = {
+        "times_as_fast": rows[0]["seconds"] / rows[1]["seconds"],
+        "times_as_many_regions_a_second": rows[1]["regions_a_second"] / rows[0]["regions_a_second"],
+    }
+    return [*rows, gains]
+
+
+def _cpu_of_workers() -> float:
+    """CPU seconds of the processes that this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _note(ends: list[float], what: str, done: int, total: int) -> None:
+    """Note when a region has ended."""
+    if what == "regions" and done > len(ends):
+        ends.append(time.perf_counter())
 
 
 if __name__ == "__main__":

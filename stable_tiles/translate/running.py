@@ -29,6 +29,9 @@ from stable_tiles.translate.report import (
 from stable_tiles.translate.statistics import gather
 from stable_tiles.translate.task import Failure
 
+_NAMED = 10
+"""Holes of an unfinished output that are told by their positions."""
+
 
 class Running:
     """One image, from the unfinished output to the sealed one.
@@ -45,6 +48,7 @@ class Running:
         self.work, self._options = work, options
         self.tally = Tally()
         self._failures: list[Failure] = []
+        self._failed = 0
         self.left: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._waiting, self._resumed = 0, 0
         self._surveyed = 0.0
@@ -90,7 +94,9 @@ class Running:
         """
         self._hold.check()
         if isinstance(outcome, Failure):
-            self._failures.append(outcome)
+            self._failed += 1
+            if len(self._failures) < _NAMED:
+                self._failures.append(outcome)
         else:
             self.tally.add(outcome)
         self._waiting -= 1
@@ -104,8 +110,8 @@ class Running:
         WorkFailed
             If regions could not be made; the line names the first of them.
         """
-        if self._failures:
-            raise WorkFailed(_explain(self._failures, len(self.left)))
+        if self._failed:
+            raise WorkFailed(_explain(self._failures, self._failed, len(self.left)))
         execution = time.perf_counter() - self._began - self._surveyed
         report = replace(
             reported(self.work, self.tally, execution),
@@ -152,13 +158,17 @@ class Orders:
         return self._images[k].order(number - self._starts[k])
 
 
-def _explain(failures: Sequence[Failure], total: int) -> str:
-    first = failures[0]
-    t, z, y, x = first.region.start
-    others = f" (and {len(failures) - 1} more regions)" if len(failures) > 1 else ""
+def _explain(failures: Sequence[Failure], failed: int, total: int) -> str:
+    """One line that names the holes, the first of them with its reason."""
+    first, *others = (
+        " ".join(f"{axis}={n}" for axis, n in zip("tzyx", failure.region.start, strict=True))
+        for failure in failures
+    )
+    more = f" and {failed - len(failures)} more" if failed > len(failures) else ""
+    also = f" (also {'; '.join(others)}{more})" if others else ""
     return (
-        f"the region at t={t} z={z} y={y} x={x}{others} failed: {first.reason}. "
-        f"{total - len(failures)} of {total} are done: --resume tries the rest again"
+        f"the region at {first}{also} failed: {failures[0].reason}. "
+        f"{total - failed} of {total} are done: --resume tries the rest again"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,12 @@ from stable_tiles.networks.translator import Translator
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings, Normalization
 from stable_tiles.translate.options import Hardware, StoreOptions, TranslateOptions
+
+COMMAND = (sys.executable, "-c", "from stable_tiles_cli.main import main; main()", "translate")
+"""A translation in a process of its own."""
+
+CUT = ("--chunk", "64", "--shard", "64", "--tile", "160")
+"""Regions of 64 pixels a side."""
 
 TINY = NetworkSettings(widths=(4, 8), features=2, norm="batch")
 """A network of stride 2 whose reach is small enough for small images."""

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psutil
 import pytest
@@ -18,13 +19,20 @@ from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import Ledger
 from stable_tiles.region import Region
 from stable_tiles.translate import cluster
-from stable_tiles.translate.execute import Shares
+from stable_tiles.translate.execute import Shares, crew
+from stable_tiles.translate.hardware import Resources
 from stable_tiles.translate.options import Hardware, StoreOptions
+from stable_tiles.translate.task import Failure
 from stable_tiles.translate.verb import translate
-from tests.translate.scenes import array_files, noise, options, save_image, save_model
-
-COMMAND = (sys.executable, "-c", "from stable_tiles_cli.main import main; main()", "translate")
-CUT = ("--chunk", "64", "--shard", "64", "--tile", "160")
+from tests.translate.scenes import (
+    COMMAND,
+    CUT,
+    array_files,
+    noise,
+    options,
+    save_image,
+    save_model,
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +130,18 @@ def test_a_killed_translation_resumes_to_the_same_bytes(
     assert array_files(folder / "killed.zarr") == array_files(folder / "whole.zarr")
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("workers", "sent"), [(0, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)]
+)
 def test_a_translation_stops_within_ten_seconds_and_resumes_to_the_same_bytes(
-    folder: Path, processes: list[subprocess.Popen[bytes]], workers: int
+    folder: Path, processes: list[subprocess.Popen[bytes]], workers: int, sent: signal.Signals
 ) -> None:
-    target = f"stopped{workers}.zarr"
+    target = f"stopped{workers}{sent}.zarr"
     process = start(folder, target, "--workers", str(workers))
     processes.append(process)
     children = psutil.Process(process.pid).children(recursive=True)
     assert bool(children) == bool(workers)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(sent)
     assert process.wait(10) == 130
     assert process.stderr is not None
     lines = process.stderr.read().decode().splitlines()
@@ -147,6 +157,25 @@ def test_a_translation_stops_within_ten_seconds_and_resumes_to_the_same_bytes(
     report = translate(folder / "a.zarr", folder / target, chosen)
     assert report.resumed_regions >= 3
     assert array_files(folder / target) == array_files(folder / "whole.zarr")
+
+
+def fatal(job: object, region: Region) -> int | Failure:
+    """A task whose eighth region ends whoever does it."""
+    if region.start[0] == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return region.start[0]
+
+
+def test_a_region_that_ends_its_worker_each_time_is_given_up_and_all_others_are_made() -> None:
+    orders: Any = [("any job", Region((k,), (k + 1,))) for k in range(12)]
+    ours = Resources(device="cpu", workers=2, gpus=0, threads=1)
+    with crew(Hardware(gpus=0, workers=2), ours) as workers:
+        made = [outcome[1] for outcome in workers(fatal, orders) if outcome]
+    (failed,) = (one for one in made if isinstance(one, Failure))
+    assert failed.region == Region((7,), (8,))
+    assert "its worker died each time" in failed.reason
+    others = sorted(one for one in made if isinstance(one, int))
+    assert others == [k for k in range(12) if k != 7]
 
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "none.json"])
