@@ -71,11 +71,12 @@ def _in_phases(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) ->
     padded = functional.pad(x, (0, -width % dilation, 0, -height % dilation))
     rows, columns = (side // dilation for side in padded.shape[2:])
     apart = padded.reshape(n, channels, rows, dilation, columns, dilation)
-    phases = apart.permute(0, 3, 5, 1, 2, 4).reshape(-1, channels, rows, columns)
-    made = convolve(phases, weight, bias, (kernel // 2, kernel // 2))
-    joined = made.reshape(n, dilation, dilation, out, rows, columns).permute(0, 3, 4, 1, 5, 2)
-    whole = joined.reshape(n, out, rows * dilation, columns * dilation)
-    return whole[:, :, :height, :width]
+    # Channels last there and back: what comes before and behind lies so, and is not copied again.
+    phases = apart.permute(0, 3, 5, 2, 4, 1).reshape(-1, rows, columns, channels)
+    made = convolve(phases.permute(0, 3, 1, 2), weight, bias, (kernel // 2, kernel // 2))
+    joined = made.permute(0, 2, 3, 1).reshape(n, dilation, dilation, rows, columns, out)
+    whole = joined.permute(0, 3, 1, 4, 2, 5).reshape(n, rows * dilation, columns * dilation, out)
+    return whole[:, :height, :width].permute(0, 3, 1, 2)
 
 
 def channels_last(x: Tensor) -> Tensor:
