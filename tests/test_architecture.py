@@ -49,7 +49,7 @@ LAYERS = (
         "info",
         "view",
     },
-    {"demo", "benchmark"},
+    {"demo", "benchmark", "napari"},
 )
 
 FORBIDDEN = {
