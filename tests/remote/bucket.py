@@ -24,8 +24,8 @@ from stable_tiles.remote.location import Remote, files_of, locate, write_whole
 
 NAME = "slides"
 
-Trouble = Literal["500", "slow", "lost"]
-"""An error, an answer that takes long, or none although the request did its work."""
+Trouble = Literal["403", "500", "slow", "lost"]
+"""A refusal, an error, an answer that takes long, or none although the request did its work."""
 
 SLOW_S = 0.3
 
@@ -79,8 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(self.path.partition("?")[0]).removeprefix(f"/{NAME}").strip("/")
         asked = (self.command, key, self.headers.get("Range", ""))
         trouble = bucket.count(asked)
-        if trouble == "500":
-            self._answer(500, {}, b"<Error><Code>InternalError</Code></Error>")
+        if trouble in {"403", "500"}:
+            self._answer(int(trouble), {}, b"<Error><Code>Trouble</Code></Error>")
             return
         if trouble == "slow":
             time.sleep(SLOW_S)
