@@ -12,6 +12,7 @@ from stable_tiles.intensity import Histogram
 from stable_tiles.ledger import Ledger, Receipt
 from stable_tiles.progress import Progress
 from stable_tiles.region import Region
+from stable_tiles.remote.patience import stop_waiting
 
 
 class RegionTask:
@@ -66,6 +67,7 @@ def write_regions(plan: ConvertPlan, task: RegionTask, progress: Progress) -> No
                 done += _finish(pending)
                 progress("regions", done, len(regions))
         finally:
+            stop_waiting()
             pool.shutdown(wait=True, cancel_futures=True)
 
 

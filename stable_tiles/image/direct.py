@@ -174,8 +174,9 @@ class DirectReader:
         first = [n * size for n, size in zip(file, self.shards, strict=True)]
         low = [max(a, n) for a, n in zip(start, first, strict=True)]
         high = [min(b, n + m) for b, n, m in zip(stop, first, self.shards, strict=True)]
+        counts = self._counts
         for cell in _cells(low, high, self.chunks):
-            within = tuple(n % count for n, count in zip(cell, self._counts, strict=True))
+            within = tuple(n % count for n, count in zip(cell, counts, strict=True))
             offset, length = (int(n) for n in index[within])
             if offset == _MISSING:
                 raise _NotHere
