@@ -70,8 +70,9 @@ def draw_traces(table: Path, picture: Path) -> None:
     panels = figure.subplots(len(most), 1, sharex=True, squeeze=False)[:, 0]
     for axis, k in zip(panels, most, strict=True):
         axis.plot(rows[:, 1 if names[1] == "time_s" else 0], rows[:, k], linewidth=0.8)
-        axis.set_ylabel(names[k].removeprefix("label_"))
+        axis.set_ylabel(f"cell {names[k].removeprefix('label_')}")
     panels[-1].set_xlabel("seconds" if names[1] == "time_s" else "frame")
+    figure.supylabel("dF/F0")
     figure.savefig(picture)
 
 
