@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,7 +36,7 @@ from scipy import ndimage
 
 nibabel: Any = untyped_nibabel
 OWN = Path(__file__).with_name("convert_contestants.py")
-SIDE = 2048
+SIDE, TILE = 2048, 256
 
 
 @dataclass
@@ -73,20 +74,7 @@ def inputs(folder: Path, size: int, frames: int, depth: int) -> dict[str, Path]:
     """A JPEG-tiled RGB TIFF, an uncompressed movie, and a gzipped volume; those asked for."""
     rng, made = np.random.default_rng(0), {}
     if size:
-        made["slide"] = folder / "slide.tif"
-        source = np.pad(picture(rng), ((0, 256), (0, 256), (0, 0)), mode="wrap")
-
-        def tiles() -> Any:
-            for y in range(0, size, 256):
-                for x in range(0, size, 256):
-                    top, left = y % SIDE, x % SIDE
-                    yield source[top : top + min(256, size - y), left : left + min(256, size - x)]
-
-        tifffile.imwrite(
-            made["slide"], tiles(), shape=(size, size, 3), dtype=np.uint8, tile=(256, 256),
-            photometric="rgb", compression="jpeg", compressionargs={"level": 85}, metadata=None,
-            resolution=(20000, 20000), resolutionunit="CENTIMETER",
-        )  # fmt: skip
+        made["slide"] = _slide(folder, picture(rng), size)
     if frames:
         made["movie"] = folder / "movie.tif"
         base = rng.poisson(np.linspace(20, 400, 512)[:, None] * np.ones(512), (16, 512, 512))
@@ -103,6 +91,24 @@ def inputs(folder: Path, size: int, frames: int, depth: int) -> dict[str, Path]:
         image.header.set_xyzt_units("mm", "sec")
         nibabel.save(image, made["volume"])
     return made
+
+
+def _slide(folder: Path, pixels: Any, size: int) -> Path:
+    """A TIFF of JPEG tiles that repeat those of a smaller one, so that a large one is soon made."""
+    how: Any = {
+        "tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg",
+        "compressionargs": {"level": 85}, "metadata": None,
+        "resolution": (20000, 20000), "resolutionunit": "CENTIMETER",
+    }  # fmt: skip
+    tifffile.imwrite(folder / "small.tif", pixels, **how)
+    with tifffile.TiffFile(folder / "small.tif") as tiff:
+        places = zip(tiff.pages.first.dataoffsets, tiff.pages.first.databytecounts, strict=True)
+        content, across = (folder / "small.tif").read_bytes(), SIDE // TILE
+        encoded = [content[start : start + count] for start, count in places]
+    grid = product(range(-(-size // TILE)), repeat=2)
+    tiles = (encoded[y % across * across + x % across] for y, x in grid)
+    tifffile.imwrite(folder / "slide.tif", tiles, shape=(size, size, 3), dtype=np.uint8, **how)
+    return folder / "slide.tif"
 
 
 def commands(source: Path, target: Path, peers: Path | None, threads: int) -> dict[str, list[str]]:

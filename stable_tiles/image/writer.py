@@ -111,7 +111,7 @@ class ImageWriter:
             grid = level.shards or level.chunks
             t, _, z, y, x = level.shape
             for cell in Region.whole((t, z, y, x)).divide((grid[0], *grid[2:])):
-                self._put(k, cell, self._halved(k, cell))
+                self._put(k, cell, self._coarse(k, cell))
 
     def seal(
         self, target: Location, attributes: dict[str, Any], *, overwrite: bool = False
@@ -163,6 +163,17 @@ class ImageWriter:
         index = self.spec.axes.project((t, slice(None), z, y, x))
         shape = self.spec.axes.project(block.shape)
         self._levels[level][index] = block.reshape(shape)
+
+    def _coarse(self, level: int, region: Region) -> npt.NDArray[Any]:
+        """A region of a level from the one before, of which a strip is in memory at a time."""
+        plan = self.spec.layout.levels[level]
+        block = np.empty((region.shape[0], plan.shape[1], *region.shape[1:]), self.spec.dtype)
+        (*before, first, left), (*after, last, right) = region.start, region.stop
+        for top in range(first, last, plan.chunks[3]):
+            bottom = min(top + plan.chunks[3], last)
+            strip = Region((*before, top, left), (*after, bottom, right))
+            block[:, :, :, top - first : bottom - first] = self._halved(level, strip)
+        return block
 
     def _halved(self, level: int, region: Region) -> npt.NDArray[Any]:
         t, z, y, x = region.slices
