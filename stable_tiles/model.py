@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from stable_tiles.domain import Domain
 from stable_tiles.errors import ModelError, RunNotFound, SettingsError, first_line
@@ -173,22 +174,38 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
 
 
 def _build(document: Document, folder: Path) -> Network:
-    """The network with fresh weights, in memory once its size is known to fit the file's."""
+    """The network, its weights not filled yet; it is no larger than the file of its weights."""
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise ModelError(f"{folder} has no {WEIGHTS}: copy it beside {DOCUMENT}")
     channels = document.domains["a"].channels, document.domains["b"].channels
+    large = f"{weights} is too small for the network of {DOCUMENT}: one of them is damaged"
     try:
-        with torch.random.fork_rng(devices=[]):
-            with torch.device("meta"):
-                sized = build(document.network, *channels).state_dict().values()
-            if sum(tensor.nbytes for tensor in sized) > weights.stat().st_size:
-                raise ModelError(
-                    f"{weights} is too small for the network of {DOCUMENT}: it is damaged"
-                )
-            return build(document.network, *channels)
-    except (SettingsError, RuntimeError, OverflowError) as error:
+        with _Unfilled():
+            network = build(document.network, *channels)
+    except (SettingsError, OverflowError) as error:
         raise ModelError(f"{folder / DOCUMENT} is damaged: {first_line(error)}") from None
+    except RuntimeError:  # more than this machine can address
+        raise ModelError(large) from None
+    if sum(tensor.nbytes for tensor in network.state_dict().values()) > weights.stat().st_size:
+        raise ModelError(large)
+    return network
+
+
+class _Unfilled(TorchFunctionMode):
+    """Weights are made without being filled, so that none costs memory before it is loaded."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of PyTorch, unless it would fill a tensor."""
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init" or func in _FILLING:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
+_FILLING = (Tensor.normal_, Tensor.uniform_)
 
 
 def _read_weights(path: Path, sha256: str, network: Network) -> dict[str, Tensor]:

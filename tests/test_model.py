@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,13 @@ def test_loading_leaves_others_random_draws_alone(saved: Path) -> None:
     torch.manual_seed(3)
     load_model(saved)
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_loading_does_without_the_compiler_of_pytorch(saved: Path) -> None:
+    code = "import sys; from stable_tiles.model import load_model; load_model(sys.argv[1]); "
+    code += "print('torch._dynamo' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code, saved], capture_output=True, check=True)
+    assert said.stdout.strip() == b"False"
 
 
 def test_a_missing_run_says_so(tmp_path: Path) -> None:
