@@ -22,7 +22,7 @@ def process_name() -> str:
     return sha256(f"{platform.node()} {os.getpid()}".encode()).hexdigest()[:12]
 
 
-_OWN_BYTES = 1 << 22
+_OWN_BYTES = 1 << 17
 """Arrays from this size on get memory of their own."""
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8

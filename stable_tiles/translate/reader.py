@@ -1,16 +1,15 @@
 """Reader: the source, read region by region, its chunks decoded about once.
 
-Neighbouring regions both read the chunks at their common border.  Such chunks
-are kept, decoded, until all regions that need them have read them; those that
-were used longest ago go first where the memory for them is full.
+Neighbouring regions both read the chunks at their common border.  What others
+need of such chunks is kept, decoded, until all of them have read it; what was
+used longest ago goes first where the memory for it is full.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy.typing as npt
@@ -21,11 +20,14 @@ from stable_tiles.tiling.order import Curve
 from stable_tiles.tiling.plan import Cut
 from stable_tiles.translate.memory import empty
 
-CACHE_BYTES = 128 * 2**20
+CACHE_BYTES = 64 * 2**20
 """Memory for decoded chunks that further regions need."""
 
 Cell = tuple[int, int, int, int]
 """Index of a chunk along (t, z, y, x)."""
+
+Span = tuple[int, int]
+"""First pixel along one axis, and the one behind the last."""
 
 
 class Reader:
@@ -56,8 +58,8 @@ class Reader:
         self._image, self._channels, self._limit = image, channels, limit_bytes
         t, _, z, y, x = image.axes.canonical_shape(image.levels[0].array.chunks)
         self._chunk = (t, z, y, x)
-        self._needed = _count_readers(cut, regions, self._chunk)
-        self._kept: OrderedDict[Cell, npt.NDArray[Any]] = OrderedDict()
+        self._readers = _readers(cut, regions, self._chunk)
+        self._kept: OrderedDict[Cell, tuple[npt.NDArray[Any], Region]] = OrderedDict()
         self._left: dict[Cell, int] = {}
         self._bytes = 0
 
@@ -85,12 +87,11 @@ class Reader:
         spans = []
         for axis, step in enumerate(self._chunk):
             cells = range(box.start[axis] // step, -(-box.stop[axis] // step))
-            alone = [k for k in cells if self._needed[axis][k] == 1]
+            alone = [k for k in cells if len(self._readers[axis][k]) == 1]
             if not alone or alone[-1] - alone[0] >= len(alone):
                 return None
             spans.append((alone[0] * step, (alone[-1] + 1) * step))
-        starts, stops = zip(*spans, strict=True)
-        return Region(starts, stops).intersect(box)
+        return _box(spans).intersect(box)
 
     def _runs(self, box: Region, own: Region | None) -> Iterator[list[Cell]]:
         """The chunks of a box that are shared, each row of neighbours that are kept or not."""
@@ -115,21 +116,32 @@ class Reader:
         """Copy a row of chunks into the block, and keep those that others need."""
         if run[0] in self._kept:
             for cell in run:
-                _put(block, box, self._kept[cell], self._region(cell))
+                _put(block, box, *self._kept[cell])
                 self._use(cell)
             return
         whole = Region(self._region(run[0]).start, self._region(run[-1]).stop)
         pixels = self._pixels(whole)
         _put(block, box, pixels, whole)
         for cell in run:
-            self._keep(cell, _cut(pixels, whole, self._region(cell)))
+            self._keep(cell, box, pixels, whole)
 
-    def _keep(self, cell: Cell, pixels: npt.NDArray[Any]) -> None:
-        left = prod(counts[k] for counts, k in zip(self._needed, cell, strict=True)) - 1
-        if left < 1 or pixels.nbytes > self._limit:
+    def _keep(self, cell: Cell, box: Region, pixels: npt.NDArray[Any], area: Region) -> None:
+        """Keep what others than the region that reads `box` need of a chunk."""
+        spans = product(*(of[k] for of, k in zip(self._readers, cell, strict=True)))
+        others = [one for one in map(_box, spans) if one != box]
+        if not others:
             return
-        self._kept[cell], self._left[cell] = pixels.copy(), left
-        self._bytes += pixels.nbytes
+        starts = map(min, zip(*(one.start for one in others), strict=True))
+        stops = map(max, zip(*(one.stop for one in others), strict=True))
+        needed = self._region(cell).intersect(Region(tuple(starts), tuple(stops)))
+        assert needed is not None  # a reader of the chunk reads some of it
+        part = _cut(pixels, area, needed)
+        if part.nbytes > self._limit:
+            return
+        own = empty(part.shape, part.dtype)
+        own[...] = part
+        self._kept[cell], self._left[cell] = (own, needed), len(others)
+        self._bytes += own.nbytes
         while self._bytes > self._limit:
             self._drop(next(iter(self._kept)))
 
@@ -140,7 +152,7 @@ class Reader:
             self._drop(cell)
 
     def _drop(self, cell: Cell) -> None:
-        self._bytes -= self._kept.pop(cell).nbytes
+        self._bytes -= self._kept.pop(cell)[0].nbytes
         del self._left[cell]
 
     def _region(self, cell: Cell) -> Region:
@@ -156,16 +168,22 @@ class Reader:
         return self._image.read(box, channels=self._channels)
 
 
-def _count_readers(cut: Cut, regions: Curve, chunk: Sequence[int]) -> list[Counter[int]]:
-    """For each axis, by how many regions a chunk of that index is read."""
-    return [
-        Counter(
-            k
-            for box in map(cut.reads, regions.along(axis))
-            for k in range(box.start[axis] // step, -(-box.stop[axis] // step))
-        )
-        for axis, step in enumerate(chunk)
-    ]
+def _readers(cut: Cut, regions: Curve, chunk: Sequence[int]) -> list[defaultdict[int, list[Span]]]:
+    """For each axis, what the regions that read a chunk of that index read."""
+    every = []
+    for axis, step in enumerate(chunk):
+        of: defaultdict[int, list[Span]] = defaultdict(list)
+        for box in map(cut.reads, regions.along(axis)):
+            span = (box.start[axis], box.stop[axis])
+            for k in range(span[0] // step, -(-span[1] // step)):
+                of[k].append(span)
+        every.append(of)
+    return every
+
+
+def _box(spans: Sequence[Span]) -> Region:
+    starts, stops = zip(*spans, strict=True)
+    return Region(starts, stops)
 
 
 def _put(block: npt.NDArray[Any], box: Region, pixels: npt.NDArray[Any], area: Region) -> None:

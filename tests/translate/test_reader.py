@@ -60,6 +60,16 @@ def test_nothing_is_kept_once_all_regions_have_read(folder: Path) -> None:
     assert reader.kept_bytes == 0
 
 
+def test_of_a_chunk_only_what_others_need_is_kept(folder: Path) -> None:
+    plan = plan_of((300, 420), 2, 128, 20)
+    reader = Reader(open_image(folder / "a.zarr"), None, plan.cut, plan.regions)
+    box = plan.cut.reads(next(iter(plan.regions)))
+    reader.read(box)
+    # Eight of three times three chunks are shared; of two of them a strip of 20 pixels is enough.
+    assert box.shape == (1, 1, 148, 148)
+    assert reader.kept_bytes == 2 * (6 * 64 * 64 + 2 * 64 * 20)
+
+
 class Counted:
     """Counts what goes through local stores: bytes read by key, and files of chunks written."""
 
