@@ -3,16 +3,16 @@
     python benchmarks/fleet.py --region-seconds 2 --storage-mb 2000
 
 Every GPU reads, translates and writes regions as `stable_tiles.translate.task`
-does: at most three in work, one of them in the network.  One scheduler hands
-them out, one after the other; all share one storage, which serves requests in
-turn at its rate; the process that was asked seals each slide after its last
+does: at most three in work, one of them in the network.  All share one storage,
+which serves requests in turn at its rate, and one process: it holds the
+scheduler, which hands the regions out, and seals each slide after its last
 region.  The defaults are figures that other benchmarks of this folder print
 (``docs/scale.md`` says which), except ``--region-seconds``, the time of a region
 in the network of one GPU, and ``--storage-mb``, which are to be given.
 
-Prints one JSON document: for each number of GPUs how busy GPUs, storage,
-scheduler and sealing are, and what a cohort of slides takes; and from how many
-GPUs on each of the three would be the limit.
+Prints one JSON document: for each number of GPUs how busy GPUs, storage
+and that process are, and what a cohort of slides takes; and from how many GPUs
+on storage or process would be the limit.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ class Times:
         Of its GPU.
     read, write : float
         Of the storage.
-    schedule : float
-        Of the scheduler.
-    seal : float
-        Of the process that seals: its share of a slide's.
+    schedule, seal : float
+        Of the process that was asked: to hand it out, and its share of sealing its slide.
     """
 
     network: float
@@ -54,11 +52,7 @@ class Times:
 
     def limits(self) -> dict[str, float]:
         """From how many GPUs on each server is busy all the time."""
-        served = {
-            "storage": self.read + self.write,
-            "scheduler": self.schedule,
-            "sealing": self.seal,
-        }
+        served = {"storage": self.read + self.write, "process": self.schedule + self.seal}
         return {name: self.network / seconds for name, seconds in served.items()}
 
 
@@ -87,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--storage-mb", type=float, required=True, help="MB/s, read and written")
     parser.add_argument("--compression", type=float, default=2.0, help="pixels to stored bytes")
     parser.add_argument("--schedule-ms", type=float, default=3.5, help="CPU time of a region")
-    parser.add_argument("--seal-seconds", type=float, default=4.0, help="of a slide")
+    parser.add_argument("--seal-seconds", type=float, default=1.5, help="of a slide")
     parser.add_argument("--region-side", type=int, default=4096, help="pixels")
     parser.add_argument("--slide-gigapixels", type=float, default=5.0)
     parser.add_argument("--slides", type=int, default=100_000)
@@ -99,8 +93,7 @@ def _row(gpus: int, times: Times, regions: float) -> dict[str, Any]:
     busy = {
         "gpus": total * times.network / gpus,
         "storage": total * (times.read + times.write),
-        "scheduler": total * times.schedule,
-        "sealing": total * times.seal,
+        "process": total * (times.schedule + times.seal),
     }
     rate = total / seconds
     shares = {name: round(used / seconds, 3) for name, used in busy.items()}
@@ -111,11 +104,11 @@ def simulate(gpus: int, times: Times) -> tuple[float, int]:
     """Seconds in which so many GPUs make their regions, and how many regions.
 
     Events are served in the order of their times.  A region passes, in turn,
-    the scheduler, the storage, its GPU, the storage, and its share of sealing;
-    each of these serves one at a time, and a GPU has at most `DEPTH` regions
-    between the first and the last.
+    the process, the storage, its GPU, the storage, and the process again; each
+    of these serves one at a time, and a GPU has at most `DEPTH` regions between
+    the first and the last.
     """
-    stages = ("scheduler", "storage", "gpu", "storage", "sealing")
+    stages = ("process", "storage", "gpu", "storage", "process")
     seconds = (times.schedule, times.read, times.network, times.write, times.seal)
     free: dict[tuple[str, int], float] = {}
     left = [ROUNDS - DEPTH] * gpus
@@ -129,7 +122,7 @@ def simulate(gpus: int, times: Times) -> tuple[float, int]:
         free[server] = last = end
         if stage + 1 < len(stages):
             heappush(events, (end, stage + 1, gpu))
-        if stage == stages.index("sealing") - 1 and left[gpu]:
+        if stage == len(stages) - 2 and left[gpu]:
             left[gpu] -= 1
             heappush(events, (end, 0, gpu))
     return max(free.values()) if free else last, ROUNDS * gpus

@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py regions --sides 100 316 1000
     python benchmarks/scale.py workers --size 6144
+    python benchmarks/scale.py seal --size 65536
 
 ``regions``: planes of so many regions along y and x, made by two worker
 processes with a network that sees one pixel, over a source without files
@@ -14,6 +15,10 @@ on the way, and the wall time for each region are printed.
 two on two; regions a second are counted from the first region's end to the
 last's, seconds from the start of the command.  The workers' CPU seconds say what
 the second one gained where other work leaves them less than a core each.
+
+``seal``: what the process that was asked does after the last region of a slide:
+the levels that no region owns, of an RGB slide of which only the level before
+them is there.
 
 Prints one JSON document.
 """
@@ -31,10 +36,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
-from scenes import make_model, make_store, save_random
+import zarr
+from scenes import NAMES, make_model, make_store, save_random, tissue
 from virtual import GREY, SIDE, make_mock, make_virtual
 
+from stable_tiles.axes import Axes
+from stable_tiles.image.layout import plan_layout
+from stable_tiles.image.ngff import RGB_COLORS, Channel
+from stable_tiles.image.spec import ImageSpec
+from stable_tiles.image.writer import create_store
+from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings
 from stable_tiles.translate.execute import crew
 from stable_tiles.translate.options import Hardware, StoreOptions, TranslateOptions
@@ -56,10 +69,14 @@ def main() -> None:
     workers = kinds.add_parser("workers")
     workers.add_argument("--size", type=int, default=6144, help="side of the plane, pixels")
     workers.add_argument("--shard", type=int, default=1024, help="side of a region, pixels")
+    seal = kinds.add_parser("seal")
+    seal.add_argument("--size", type=int, default=65536, help="side of the slide, pixels")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if asked.kind == "regions":
             rows = [_scheduled(Path(name), side) for side in asked.sides]
+        elif asked.kind == "seal":
+            rows = [_sealed(Path(name), asked.size)]
         else:
             rows = _shared(Path(name), asked.size, asked.shard)
     print(json.dumps({**vars(asked), "rows": rows}))
@@ -161,6 +178,24 @@ def _note(ends: list[float], what: str, done: int, total: int) -> None:
     """Note when a region has ended."""
     if what == "regions" and done > len(ends):
         ends.append(time.perf_counter())
+
+
+def _sealed(folder: Path, size: int) -> dict[str, Any]:
+    """A slide whose regions are done, sealed."""
+    layout = plan_layout((1, 3, 1, size, size), 1, rgb=True)
+    channels = tuple(Channel(*pair) for pair in zip(NAMES, RGB_COLORS, strict=True))
+    spec = ImageSpec(Axes.named("cyx"), layout, "uint8", channels)
+    writer = create_store(folder / "slide.zarr", spec, {})
+    level = layout.levels[layout.owned - 1]
+    array = zarr.open_group(str(writer.store))[str(layout.owned - 1)]
+    height, width = (level.shards or level.chunks)[3:]
+    block = tissue(np.random.default_rng(0), height, width)
+    for area in Region.whole(level.shape[3:]).divide((height, width)):
+        rows, columns = area.shape
+        array[(slice(None), *area.slices)] = block[:, :rows, :columns]
+    clock = _Clock()
+    writer.seal(folder / "slide.zarr", {})
+    return {"gigapixels": size**2 / 1e9, "level_before": level.shape[3:], "sealing": clock.lap()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.ndimage import zoom
 
@@ -54,12 +55,16 @@ def make_store(path: Path, size: int) -> None:
     writer = create_store(path, spec, {})
     rng = np.random.default_rng(0)
     for region in layout.regions():
-        height, width = region.shape[2:]
-        coarse = rng.random((3, height // 64 + 2, width // 64 + 2), np.float32)
-        smooth = zoom(coarse, (1, 64, 64), order=1)[:, :height, :width]
-        pixels = smooth * 200 + 20 + rng.normal(0, 3, smooth.shape).astype(np.float32)
-        writer.write(region, pixels.clip(0, 255).astype(np.uint8)[None, :, None])
+        writer.write(region, tissue(rng, *region.shape[2:])[None, :, None])
     writer.seal(path, {"kind": "source"})
+
+
+def tissue(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Structures of 64 pixels and noise, (c, y, x)."""
+    coarse = rng.random((3, height // 64 + 2, width // 64 + 2), np.float32)
+    smooth = zoom(coarse, (1, 64, 64), order=1)[:, :height, :width]
+    pixels = smooth * 200 + 20 + rng.normal(0, 3, smooth.shape).astype(np.float32)
+    return pixels.clip(0, 255).astype(np.uint8)
 
 
 def array_digest(store: Path) -> str:

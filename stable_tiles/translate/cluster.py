@@ -10,12 +10,13 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from tornado.ioloop import PeriodicCallback
 
 from stable_tiles.errors import InputError, MissingExtra, first_line
 from stable_tiles.translate.hardware import Resources
@@ -30,11 +31,15 @@ CONNECT_S = 20
 CLOSE_S = 5
 """Seconds that an own cluster has to shut down once its workers are gone."""
 
+ASK_S = 10
+"""Seconds between requests to SLURM for jobs that are missing."""
+
 _LOUDNESS = "CRITICAL"
 
 _CONFIG = {
     "distributed.comm.retry.count": 2,
-    "distributed.scheduler.allowed-failures": 3,
+    # What ended with two workers is tried again by itself: see `Stream`.
+    "distributed.scheduler.allowed-failures": 1,
     "distributed.scheduler.dashboard.status.task-stream-length": 0,
     "distributed.admin.system-monitor.gil.enabled": False,
 }
@@ -57,9 +62,11 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
             with _running(hardware.scheduler) as client:
                 yield client
             return
-        cluster = _slurm(hardware.slurm, resources) if hardware.slurm else _own(resources)
+        cluster = _slurm(hardware.slurm) if hardware.slurm else _own(resources)
         try:
-            with _client(cluster) as client:
+            with _client(cluster) as client, ExitStack() as kept:
+                if hardware.slurm:
+                    kept.enter_context(_kept_at(cluster, resources.workers))
                 yield client
         finally:
             if not hardware.slurm:
@@ -144,7 +151,7 @@ def _running(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def _slurm(file: Path | None, resources: Resources) -> Any:
+def _slurm(file: Path | None) -> Any:
     try:
         from dask_jobqueue import SLURMCluster  # type: ignore[import-not-found]  # an extra
     except ImportError:
@@ -156,6 +163,16 @@ def _slurm(file: Path | None, resources: Resources) -> Any:
     arguments = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(arguments, dict):
         raise InputError(f"--slurm {file} holds no arguments: write queue, cores, memory, walltime")
-    cluster = SLURMCluster(**arguments)
-    cluster.scale(resources.workers)
-    return cluster
+    return SLURMCluster(**arguments)
+
+
+@contextmanager
+def _kept_at(cluster: Any, workers: int) -> Iterator[None]:
+    """Ask for so many workers now and again: jobs end by their time limit, or are lost."""
+    again = PeriodicCallback(lambda: cluster.scale(workers), 1000 * ASK_S)
+    cluster.scale(workers)
+    cluster.loop.add_callback(again.start)
+    try:
+        yield
+    finally:
+        cluster.loop.add_callback(again.stop)

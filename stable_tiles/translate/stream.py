@@ -153,9 +153,12 @@ def _ended(finished: SimpleQueue[Any]) -> list[Any]:
 
 
 def _result(future: Any, region: Region) -> Any:
-    if future.status == "finished":
-        return future.result()
-    error = future.exception()
+    try:
+        error = None if future.status == "finished" else future.exception()
+        if error is None:
+            return future.result()
+    except KilledWorker as lost:  # with what it had finished, and again when that was repeated
+        error = lost
     if isinstance(error, KilledWorker):
         return Failure(region, _DEADLY)
     return Failure(region, f"{type(error).__name__}: {first_line(error)}")
