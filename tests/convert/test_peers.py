@@ -13,6 +13,8 @@ import tifffile
 
 from stable_tiles.convert import ConvertOptions, convert
 from stable_tiles.convert.options import Said
+from stable_tiles.image.store import open_image
+from stable_tiles.region import Region
 from tests import peers
 
 nibabel: Any = untyped_nibabel
@@ -138,3 +140,31 @@ def test_zarr2nii_gives_back_the_volume_that_was_converted(
     assert np.allclose(after.affine, before.affine)
     assert after.header.get_zooms() == before.header.get_zooms()
     assert after.header.get_xyzt_units() == before.header.get_xyzt_units()
+
+
+WSIDICOM = """
+import numpy as np
+from wsidicom import WsiDicom
+with WsiDicom.open(sys.argv[1]) as slide:
+    slide.save(sys.argv[2])
+with WsiDicom.open(sys.argv[2]) as slide:
+    base = slide.levels.base_level
+    np.save(sys.argv[3], slide.read_region((0, 0), base.level, base.size.to_tuple()))
+    print(json.dumps({"y": base.mpp.height, "x": base.mpp.width}))
+"""
+
+
+def test_a_dicom_slide_that_wsidicom_wrote_converts_to_the_pixels_it_reads(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    pytest.importorskip("openslide")
+    (tmp_path / "slide").mkdir()
+    source = shared_data / "1_wsi" / "cptac-brca_level3.dcm"
+    scale = peers.run(("wsidicom",), WSIDICOM, source, tmp_path / "slide", tmp_path / "found.npy")
+    (written,) = (tmp_path / "slide").iterdir()
+    convert(written, tmp_path / "a.zarr")
+    image = open_image(tmp_path / "a.zarr")
+    assert image.axes.scale == pytest.approx(scale, rel=1e-6)
+    _, _, _, y, x = image.shape
+    pixels = image.read(Region((0, 0, 0, 0), (1, 1, y, x)))[0, :, 0]
+    assert np.array_equal(np.moveaxis(pixels, 0, -1), np.load(tmp_path / "found.npy"))
