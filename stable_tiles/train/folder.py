@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "log.jsonl"
 
     @property
+    def page(self) -> Path:
+        """The page that shows how the training goes."""
+        return self.path / "report.html"
+
+    @property
     def previews(self) -> Path:
         """Folder of the preview images."""
         return self.path / "previews"

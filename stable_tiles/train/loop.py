@@ -7,6 +7,7 @@ from threading import Event
 from stable_tiles.errors import Interrupted
 from stable_tiles.progress import Progress
 from stable_tiles.train.loader import ahead
+from stable_tiles.train.page import write_page
 from stable_tiles.train.skip import log_skipped
 from stable_tiles.train.training import Training, save
 from stable_tiles.train.watch import preview, settle, validate
@@ -59,3 +60,5 @@ def _keep(training: Training, step: int, *, looked: bool, judged: bool, kept: bo
         training.log.append({"step": step, "validation": validate(training)})
     if kept:
         save(training, step)
+    if looked or judged or kept:
+        write_page(training, step)

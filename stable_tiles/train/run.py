@@ -44,7 +44,7 @@ def train(
     out : path
         The run's folder: ``config.yaml``, ``model.safetensors`` and
         ``model.json`` (from the first checkpoint on), ``checkpoints/``,
-        ``log.jsonl``, ``previews/``.
+        ``log.jsonl``, ``previews/``, ``report.html``.
     options : TrainOptions, optional
     progress : Progress
         Told the steps done.

@@ -98,6 +98,7 @@ def test_a_run_holds_what_translate_and_people_need(whole: Path) -> None:
         "model.json",
         "model.safetensors",
         "previews",
+        "report.html",
         "tensorboard",
         "split.json",
     }
