@@ -41,7 +41,7 @@ class Inflated:
     def __init__(self, path: Path, offset: int, size: int, scratch: Path | None) -> None:
         self._name, self._size, self._done = path.name, size, 0
         self._pieces = _without(offset, inflate(path))
-        self._lock = Lock()
+        self._lock, self._failure = Lock(), ""
         with tempfile.TemporaryFile(dir=scratch) as file:
             self._file = os.dup(file.fileno())
 
@@ -54,17 +54,27 @@ class Inflated:
             If the stream is damaged or ends before.
         """
         with self._lock:
-            while self._done < min(stop, self._size):
-                self._put(next(self._pieces, b""))
-            if self._done >= self._size:
-                # To the stream's end, where its own checksum is compared.
-                for _ in self._pieces:
-                    pass
+            if self._failure:
+                raise WorkFailed(self._failure)
+            try:
+                self._inflate(stop)
+            except WorkFailed as error:
+                # Whoever asks next would hear that the stream just ends.
+                self._failure = str(error)
+                raise
         return self._file
 
     def close(self) -> None:
         """Close the unnamed file, which removes it."""
         os.close(self._file)
+
+    def _inflate(self, stop: int) -> None:
+        while self._done < min(stop, self._size):
+            self._put(next(self._pieces, b""))
+        if self._done >= self._size:
+            # To the stream's end, where its own checksum is compared.
+            for _ in self._pieces:
+                pass
 
     def _put(self, piece: bytes) -> None:
         if not piece:
