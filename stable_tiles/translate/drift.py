@@ -33,8 +33,7 @@ _CERTAIN = 6.0
 """Standard errors that the correlation of frames moved back must lie above that of noise."""
 
 _BETTER = 3.0
-"""And above that of the frames as they are: cells in rows that fire in turn agree about as well
-one row further."""
+"""And above that of the frames as they are."""
 
 _SMOOTHING = 1.5
 """Standard deviation of a Gaussian against the noise of pixels, pixels of that level."""
@@ -114,7 +113,9 @@ def _movement(reference: Plane, moved: Plane) -> tuple[float, float]:
     """How far (y, x) a plane has moved; nothing where moving it back does not help.
 
     Not whitened: frames of few photons have noise at all frequencies, and the
-    scene at few.
+    scene at few.  Where halfway there frames agree less than as they are, the
+    scene repeats itself, as cells in rows do, and cells that fire in turn agree
+    about as well one row further: then moving back must help twice as much.
     """
     if not reference.any() or not moved.any():
         return 0.0, 0.0
@@ -124,11 +125,13 @@ def _movement(reference: Plane, moved: Plane) -> tuple[float, float]:
     )
     margin = [min(int(np.ceil(abs(d))), n // 2 - 1) for d, n in zip(back, moved.shape, strict=True)]
     inside = tuple(slice(m, n - m) for m, n in zip(margin, moved.shape, strict=True))
-    again = shift(moved, back, order=1)
-    better, before = (_agreement(reference[inside], plane[inside]) for plane in (again, moved))
+    before, halfway, better = (
+        _transformed(_agreement(reference[inside], shift(moved, k * back, order=1)[inside]))
+        for k in (0.0, 0.5, 1.0)
+    )
     error = _standard_error(reference[inside].size)
-    gained = _transformed(better) - _transformed(before)
-    if _transformed(better) <= _CERTAIN * error or gained <= _BETTER * error:
+    gain = _BETTER * error if halfway >= before else max(_BETTER * error, better / 2)
+    if better <= _CERTAIN * error or better - before <= gain:
         return 0.0, 0.0
     return -float(back[0]), -float(back[1])
 
