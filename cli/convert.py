@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @click.option("--series", type=int, help="Image of a file that holds several  [default: the main]")
 @click.option(
     "--axes",
-    help="Meaning of the dimensions, such as tyx, when the file does not say  "
+    help="Meaning of the dimensions, such as tyx, when the file does not say; lengths part what "
+    "it holds as one: z4c3yx  "
     "[default for unnamed pages: t]",
 )
 @click.option("--stack", type=click.Choice(["t", "z"]), help="Stack several files along an axis.")

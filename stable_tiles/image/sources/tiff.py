@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -192,15 +194,24 @@ def _planes(series: tifffile.TiffPageSeries, said: str | None, name: str) -> npt
     """
     shape, letters = series.get_shape(False), series.get_axes(False)
     y = letters.find("YX")
+    if said is not None and y < 0:
+        y = len(letters.rstrip("S")) - 2
     if y < 0 or letters[y + 2 :] not in {"", "S"}:
-        raise NotAnImage(f"{name} has the axes {letters}: a plane must end in y, x")
+        raise NotAnImage(
+            f"{name} has the axes {letters}, its pages are not (y, x): say what they are with "
+            "--axes, such as zyx"
+        )
     letters = letters[:y] + letters[y + 2 :]
     sizes = shape[:y] + shape[y + 2 :]
     order: npt.NDArray[np.int64] = np.arange(int(np.prod(sizes)), dtype=np.int64).reshape(sizes)
     order = _without_alpha(order, letters, series.keyframe, name)
     kept = [i for i, size in enumerate(order.shape) if size > 1]
     order = order.reshape([order.shape[i] for i in kept])
-    roles = _roles("".join(letters[i] for i in kept), said, order.shape, name)
+    left = "".join(letters[i] for i in kept)
+    if said is None:
+        roles = _roles(left, order.shape, name)
+    else:
+        order, roles = _as_said(order, left, said, name)
     ranked = sorted(range(len(roles)), key=lambda i: "tcz".index(roles[i]))
     counts = [
         int(np.prod([size for role, size in zip(roles, order.shape, strict=True) if role == axis]))
@@ -221,16 +232,14 @@ def _without_alpha(
     return np.take(order, range(order.shape[axis] - 1), axis)
 
 
-def _roles(letters: str, said: str | None, sizes: tuple[int, ...], name: str) -> str:
+def _roles(letters: str, sizes: tuple[int, ...], name: str) -> str:
     """What each dimension longer than 1 means: one of t, c, z for each letter."""
-    if said is not None:
-        return _said_roles(letters, said, sizes, name)
     unknown = [letter for letter in letters if letter not in _ROLES]
     free = [axis for axis in (DEFAULT_AXIS, "z") if axis.upper() not in letters]
     if len(unknown) > 1 or (unknown and not free):
         raise InputError(
             f"{name} does not say what its dimensions {_times(sizes)} mean: pass --axes, "
-            "such as tzyx"
+            "such as tzyx, or with lengths, such as z4c3yx"
         )
     if unknown:
         count = sizes[letters.index(unknown[0])]
@@ -243,20 +252,40 @@ def _roles(letters: str, said: str | None, sizes: tuple[int, ...], name: str) ->
     return "".join(_ROLES.get(letter, free[0] if free else "") for letter in letters)
 
 
-def _said_roles(letters: str, said: str, sizes: tuple[int, ...], name: str) -> str:
-    """The roles that ``--axes`` gives; colour samples need no letter."""
-    text = said.lower().replace("s", "c")
+def _as_said(
+    order: npt.NDArray[np.int64], letters: str, said: str, name: str
+) -> tuple[npt.NDArray[np.int64], str]:
+    """The samples in the dimensions that ``--axes`` names, and what each of these means.
+
+    Lengths part what the file holds as one (``z4c3yx``, of which one length may
+    be missing).  What begins with xy is OME's way to write it, fastest first.
+    """
     color = letters.endswith("S")
-    match = re.fullmatch(r"([tcz]*)yx(c?)" if color else r"([tcz]*)yx()", text)
-    planes = match[1] + match[2] if match else ""
-    if color and len(planes) == len(letters) - 1:
-        planes += "c"
-    if not match or len(planes) != len(letters) or len(set(planes)) != len(planes):
+    text = said.lower().replace("s", "c")
+    if text.startswith("xy"):
+        text = "".join(reversed(re.findall(r"[a-z]\d*", text[2:]))) + "yx"
+    match = re.fullmatch(r"((?:[tcz]\d*)*)yx(c?)", text)
+    named = re.findall(r"([tcz])(\d*)", match[1]) if match else []
+    pages = order.shape[:-1] if color else order.shape
+    sizes = _parted([int(length or 0) for _, length in named], pages)
+    roles = "".join(role for role, _ in named) + ("c" if color else "")
+    misplaced = not match or (match[2] and not color) or len(set(roles)) < len(roles)
+    if sizes is None or misplaced:
         raise InputError(
-            f"--axes {said} does not fit {name}: it needs {len(letters)} of t, c, z for its "
-            f"dimensions {_times(sizes)}, then yx"
+            f"--axes {said} does not fit {name}, whose dimensions are {_times(order.shape)}: name "
+            f"{len(pages)} of t, c, z, then yx; or part a dimension by lengths, such as z4c3yx"
         )
-    return planes
+    return order.reshape((*sizes, *order.shape[len(pages) :])), roles
+
+
+def _parted(wanted: Sequence[int], found: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Lengths of the dimensions that are wanted, 0 where not said; None if they do not fit."""
+    if len(wanted) == len(found) and all(a in (0, b) for a, b in zip(wanted, found, strict=True)):
+        return found
+    known, total = prod(n for n in wanted if n), prod(found)
+    if wanted.count(0) > 1 or total % known or (0 not in wanted and known != total):
+        return None
+    return tuple(n or total // known for n in wanted)
 
 
 def _times(sizes: tuple[int, ...]) -> str:

@@ -214,12 +214,38 @@ def test_pages_without_a_meaning_are_taken_as_frames_with_a_warning(tmp_path: Pa
             said.close()
 
 
-@pytest.mark.parametrize("axes", ["yx", "tzyx", "qyx", "xyt", "yxt", "t"])
+@pytest.mark.parametrize(
+    "axes", ["yx", "tzyx", "qyx", "xty", "yxt", "t", "t4yx", "t2z2yx", "t5t1yx", "xytz"]
+)
 def test_axes_that_do_not_fit_are_refused(tmp_path: Path, axes: str) -> None:
     path = tmp_path / "pages.tif"
     tifffile.imwrite(path, smooth((5, 20, 30)), metadata=None, photometric="minisblack")
     with pytest.raises(InputError, match=f"--axes {axes} does not fit"):
         TiffSource(path, SourceOptions(axes=axes))
+
+
+@given(order=st.permutations("tcz"), unsaid=st.sampled_from("tcz "), fastest_first=st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_lengths_part_pages_that_the_file_holds_as_one(
+    tmp_path_factory: pytest.TempPathFactory, order: list[str], unsaid: str, fastest_first: bool
+) -> None:
+    path, lengths = tmp_path_factory.getbasetemp() / "a.tif", {"t": 2, "c": 3, "z": 4}
+    pixels = smooth((*(lengths[name] for name in order), 20, 30))
+    tifffile.imwrite(path, pixels, metadata=None, photometric="minisblack")
+    named = [name + (str(lengths[name]) if name != unsaid else "") for name in order]
+    axes = "xy" + "".join(reversed(named)) if fastest_first else "".join(named) + "yx"
+    source = TiffSource(path, SourceOptions(axes=axes))
+    assert source.description.axes.names == "tczyx"
+    assert np.array_equal(whole(source), canonical(pixels, "".join(order).upper() + "YX"))
+
+
+def test_pages_that_are_no_planes_need_axes(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.tif", smooth((4, 20, 30))
+    tifffile.imwrite(path, pixels, metadata={"axes": "XYZ"}, photometric="minisblack")
+    with pytest.raises(NotAnImage, match=r"axes XYZ, its pages are not \(y, x\)"):
+        TiffSource(path, SourceOptions())
+    source = TiffSource(path, SourceOptions(axes="zyx"))
+    assert np.array_equal(whole(source)[0, 0], pixels)
 
 
 @pytest.mark.parametrize("axes", ["zyx", "zyxc", "zyxs"])
