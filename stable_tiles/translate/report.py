@@ -130,30 +130,35 @@ class CohortReport:
 
 
 class Busy:
-    """The time in which at least one of overlapping spans lasted; remembers a few of them.
+    """The time in which at least one of overlapping spans lasted.
 
     Spans are told about in the order in which they end, or nearly so.
+
+    Attributes
+    ----------
+    open : list of (float, float)
+        The latest spans; of all before, the sum is known.
     """
 
     def __init__(self) -> None:
-        self._open: list[tuple[float, float]] = []
+        self.open: list[tuple[float, float]] = []
         self._reached = self._closed = 0.0
 
     def add(self, began: float, ended: float) -> None:
         """Tell of a span."""
-        insort(self._open, (began, ended))
-        if len(self._open) > _SPANS:
+        insort(self.open, (began, ended))
+        if len(self.open) > _SPANS:
             self._closed, self._reached = self._counted(_SPANS // 2)
-            del self._open[: _SPANS // 2]
+            del self.open[: _SPANS // 2]
 
     @property
     def seconds(self) -> float:
         """Length of what the spans cover together."""
-        return self._counted(len(self._open))[0]
+        return self._counted(len(self.open))[0]
 
     def _counted(self, first: int) -> tuple[float, float]:
         total, reached = self._closed, self._reached
-        for began, ended in self._open[:first]:
+        for began, ended in self.open[:first]:
             total += max(0.0, ended - max(began, reached))
             reached = max(reached, ended)
         return total, reached

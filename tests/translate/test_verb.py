@@ -216,10 +216,13 @@ def test_a_region_that_fails_is_named_and_the_others_finish_then_resume(
     shard = tmp_path / "a.zarr" / "0" / "c" / "2" / "3"
     intact = shard.read_bytes()
     shard.write_bytes(intact[:60] + bytes(byte ^ 255 for byte in intact[60:]))
-    with pytest.raises(WorkFailed, match=r"region at t=0 z=0 y=.* failed: cannot read a.zarr"):
+    with pytest.raises(
+        WorkFailed, match=r"region at t=0 z=0 y=.* failed: cannot read a.zarr"
+    ) as caught:
         translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run))
     done = len(list(Ledger(partial_folder(tmp_path / "b.zarr")).receipts()))
     assert 6 <= done < 12
+    assert str(caught.value).count("t=0 z=0 y=") == 12 - done
     shard.write_bytes(intact)
     report = translate(tmp_path / "a.zarr", tmp_path / "b.zarr", options(run, resume=True))
     assert report.resumed_regions == done
