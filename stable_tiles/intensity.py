@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ STORED_PERCENTILES = (0, 0.1, 0.5, 1, 2, 5, 25, 50, 75, 95, 98, 99, 99.5, 99.9, 
 
 _FLOAT_BITS = 20
 """Leading bits of a float32 that choose its bin: a bin is 0.05 % of its value wide."""
+
+_SHORT = 256
+"""Most bins of the histogram that a store keeps."""
 
 _SLICE = 1 << 18
 """Pixels counted at a time, which bounds the memory of counting."""
@@ -175,6 +179,31 @@ class Histogram:
         rows = self.percentiles(STORED_PERCENTILES)
         return [dict(zip(keys, row, strict=True)) for row in rows]
 
+    def binned(self) -> list[dict[str, Any]]:
+        """A short histogram of each channel: at most 256 bins of one width.
+
+        Returns
+        -------
+        list of dict
+            For each channel ``low``, ``width`` and ``counts``: ``counts[i]`` pixels
+            have a value from ``low + i * width`` up to the next bin.  Integers fill
+            bins of whole numbers; infinities and NaN are not counted.
+        """
+        return [self._binned(counts) for counts in self.counts]
+
+    def _binned(self, counts: npt.NDArray[np.int64]) -> dict[str, Any]:
+        filled = np.flatnonzero(counts)
+        values = self._values(filled)
+        finite = np.isfinite(values)
+        filled, values = filled[finite], values[finite]
+        if not filled.size:
+            return {"low": 0.0, "width": 1.0, "counts": []}
+        low, span = float(values[0]), float(values[-1] - values[0])
+        width = ceil((span + 1) / _SHORT) if self.exact else span / _SHORT or 1.0
+        places = np.minimum((values - low) // width, _SHORT - 1).astype(np.intp)
+        short = np.bincount(places, weights=counts[filled])
+        return {"low": low, "width": float(width), "counts": short.astype(np.int64).tolist()}
+
     def _bins(self, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         if self.exact:
             if self.dtype.kind == "i":
@@ -187,12 +216,19 @@ class Histogram:
         ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
         return (ordered >> (32 - _FLOAT_BITS)).astype(np.intp)
 
-    def _value(self, index: int) -> float:
+    def _values(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """The values that the bins of these numbers stand for."""
         if self.exact:
-            return float(index - (0 if self.dtype.kind in "ub" else self.counts.shape[1] // 2))
-        ordered = np.uint32((index << (32 - _FLOAT_BITS)) | (1 << (31 - _FLOAT_BITS)))
-        bits = ordered & np.uint32(0x7FFFFFFF) if ordered >> np.uint32(31) else ~ordered
-        return float(np.uint32(bits).view(np.float32))
+            zero = 0 if self.dtype.kind in "ub" else self.counts.shape[1] // 2
+            return (indices - zero).astype(np.float64)
+        middle = np.uint32(1 << (31 - _FLOAT_BITS))
+        ordered = (indices.astype(np.uint32) << np.uint32(32 - _FLOAT_BITS)) | middle
+        bits = np.where(ordered >> 31, ordered & np.uint32(0x7FFFFFFF), ~ordered)
+        with np.errstate(invalid="ignore"):  # the bin of infinity stands for no number
+            return bits.view(np.float32).astype(np.float64)
+
+    def _value(self, index: int) -> float:
+        return float(self._values(np.asarray([index]))[0])
 
     def _percentile(self, counts: npt.NDArray[np.int64], percent: float) -> float:
         cumulative = np.cumsum(counts)

@@ -73,3 +73,37 @@ def test_each_kind_of_normalization_fits_its_map(kind: str, per: str, expected: 
 def test_a_constant_image_maps_to_zero() -> None:
     normalizer = fit_normalizer(Normalization(), [(7.0, 7.0)], "uint8")
     assert np.all(normalizer.normalize(np.full((1, 3, 3), 7, np.uint8)) == 0)
+
+
+@given(
+    dtype=st.sampled_from(["bool", "uint8", "int8", "uint16", "int16", "float32"]),
+    seed=st.integers(0, 99),
+    spread=st.sampled_from([0, 3, 100, 30_000]),
+)
+@settings(deadline=None, max_examples=30)
+def test_a_short_histogram_counts_every_finite_pixel_in_its_bin(
+    dtype: str, seed: int, spread: int
+) -> None:
+    values = np.random.default_rng(seed).normal(3, spread, (1, 2, 1, 30, 40)).astype(dtype)
+    histogram = Histogram(2, dtype)
+    histogram.update(values)
+    for channel, row in enumerate(histogram.binned()):
+        pixels = values[:, channel].astype(np.float64).ravel()
+        assert len(row["counts"]) <= 256
+        assert sum(row["counts"]) == pixels.size
+        if dtype != "float32":
+            assert row["low"] == pixels.min()
+            bins = (pixels - row["low"]) // row["width"]
+            assert row["counts"] == np.bincount(bins.astype(int)).tolist()
+        else:
+            assert row["low"] == pytest.approx(pixels.min(), rel=1e-3)
+
+
+def test_a_short_histogram_leaves_out_what_is_no_number() -> None:
+    histogram = Histogram(2, "float32")
+    histogram.update(np.float32([1, 2, np.inf, -np.inf, np.nan]).repeat(2).reshape(5, 2, 1, 1, 1))
+    (row, _) = histogram.binned()
+    assert sum(row["counts"]) == 2
+    empty = Histogram(1, "float32")
+    empty.update(np.full((1, 1, 1, 1, 3), np.nan, np.float32))
+    assert empty.binned() == [{"low": 0.0, "width": 1.0, "counts": []}]

@@ -293,7 +293,10 @@ def _attributes(
 ) -> dict[str, Any]:
     """The group attribute: what made the store, and its intensities."""
     described = plan.description
-    intensity: dict[str, Any] = {"percentiles": task.histogram.stored()}
+    intensity: dict[str, Any] = {
+        "percentiles": task.histogram.stored(),
+        "histogram": task.histogram.binned(),
+    }
     attributes: dict[str, Any] = {
         "kind": "labels" if described.is_labels else "source",
         "provenance": {
