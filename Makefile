@@ -10,7 +10,7 @@ $(BIN)/stable-tiles: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --editable ".[docs,test]"
+	$(BIN)/python -m pip install --quiet --quiet --editable ".[docs,test]"
 	touch $@
 
 # One thread: a second gains a third on an idle machine and loses tenfold on a shared one.
