@@ -105,9 +105,9 @@ def test_what_does_not_fit_is_refused_before_work(tmp_path: Path) -> None:
 def test_a_movie_that_moves_under_its_labels_is_warned_of(tmp_path: Path) -> None:
     moving(tmp_path / "movie.zarr", [(0.0, 0.0)] * 12 + [(3.0, 0.0)] * 4, photons=100)
     save_image(tmp_path / "labels.zarr", np.ones((1, 1, 1, SIDE, SIDE), np.uint8), "yx")
-    paths = (tmp_path / name for name in ("movie.zarr", "labels.zarr", "t.csv"))
+    movie, labels = tmp_path / "movie.zarr", tmp_path / "labels.zarr"
     with pytest.warns(UserWarning, match=r"lie [23]\.\d pixels away"):
-        evaluate_traces(*paths)
+        evaluate_traces(movie, labels, tmp_path / "t.csv")
 
 
 def test_the_command_writes_the_table(tmp_path: Path) -> None:
