@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import zarr
+from zarr.buffer.cpu import NDBuffer
 from zarr.errors import BaseZarrError
 
-from stable_tiles.axes import Axes
+from stable_tiles.axes import ORDER, Axes
 from stable_tiles.errors import (
     InputError,
     MissingExtra,
@@ -129,7 +130,11 @@ class Image:
         return tuple(Channel(f"channel {i}") for i in range(self.shape[1]))
 
     def read(
-        self, region: Region, level: int = 0, channels: Sequence[int] | None = None
+        self,
+        region: Region,
+        level: int = 0,
+        channels: Sequence[int] | None = None,
+        out: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
         """Pixels of a region.
 
@@ -141,6 +146,8 @@ class Image:
             0 is full resolution.
         channels : sequence of int, optional
             Channels to read, in this order; all by default.
+        out : array, (t, c, z, y, x), optional
+            Where they are put, of the image's dtype; a new array by default.
 
         Returns
         -------
@@ -156,17 +163,33 @@ class Image:
         run = slice(wanted[0], wanted[-1] + 1)
         picked = run if wanted == list(range(run.start, run.stop)) else slice(None)
         index: Any = self.axes.project((t, picked, z, y, x))
+        room = self._own_axes(out) if out is not None and picked is run else None
         try:
-            block = self._block(level, index)
+            block = self._block(level, index, room)
         except _UNREADABLE as error:
             where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
             raise WorkFailed(
                 f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
             ) from error
-        block = block.reshape(region.shape[0], -1, *region.shape[1:])
-        return block if picked is run else block[:, wanted]
+        if out is None or room is None:
+            block = block.reshape(region.shape[0], -1, *region.shape[1:])
+            block = block if picked is run else block[:, wanted]
+        if out is None:
+            return block
+        if room is None:
+            out[...] = block
+        return out
 
-    def _block(self, level: int, index: tuple[slice, ...]) -> npt.NDArray[Any]:
+    def _own_axes(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Pixels (t, c, z, y, x), seen along the store's own axes."""
+        view: npt.NDArray[Any] = pixels[
+            tuple(slice(None) if name in self.axes.names else 0 for name in ORDER)
+        ]
+        return view
+
+    def _block(
+        self, level: int, index: tuple[slice, ...], out: npt.NDArray[Any] | None
+    ) -> npt.NDArray[Any]:
         """Pixels of a window of a level, in the store's own axes."""
         array = self.levels[level].array
         reader = self._direct.get(level)
@@ -174,8 +197,14 @@ class Image:
             bounds = (part.indices(size) for part, size in zip(index, array.shape, strict=True))
             block = reader.read([slice(start, stop) for start, stop, _ in bounds])
             if block is not None:
-                return block
-        return np.asarray(array[index])
+                if out is None:
+                    return block
+                out[...] = block
+                return out
+        if out is None:
+            return np.asarray(array[index])
+        array.get_basic_selection(index, out=NDBuffer.from_numpy_array(out))
+        return out
 
     @cached_property
     def _direct(self) -> dict[int, DirectReader]:

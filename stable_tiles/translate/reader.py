@@ -71,13 +71,9 @@ class Reader:
     def read(self, box: Region) -> npt.NDArray[Any]:
         """Pixels (t, c, z, y, x) of a box (t, z, y, x) that one region reads."""
         own = self._own(box)
-        if own == box:
-            return self._pixels(box)
-        t, z, y, x = box.shape
-        channels = self._image.shape[1] if self._channels is None else len(self._channels)
-        block = empty((t, channels, z, y, x), self._image.dtype)
+        block = self._room(box)
         if own is not None:
-            _put(block, box, self._pixels(own), own)
+            self._fill(_cut(block, box, own), own)
         for run in self._runs(box, own):
             self._take(run, block, box)
         return block
@@ -120,7 +116,8 @@ class Reader:
                 self._use(cell)
             return
         whole = Region(self._region(run[0]).start, self._region(run[-1]).stop)
-        pixels = self._pixels(whole)
+        pixels = self._room(whole)
+        self._fill(pixels, whole)
         _put(block, box, pixels, whole)
         for cell in run:
             self._keep(cell, box, pixels, whole)
@@ -164,8 +161,13 @@ class Reader:
         )
         return Region(start, tuple(stop))
 
-    def _pixels(self, box: Region) -> npt.NDArray[Any]:
-        return self._image.read(box, channels=self._channels)
+    def _room(self, box: Region) -> npt.NDArray[Any]:
+        t, z, y, x = box.shape
+        channels = self._image.shape[1] if self._channels is None else len(self._channels)
+        return empty((t, channels, z, y, x), self._image.dtype)
+
+    def _fill(self, room: npt.NDArray[Any], box: Region) -> None:
+        self._image.read(box, channels=self._channels, out=room)
 
 
 def _readers(cut: Cut, regions: Curve, chunk: Sequence[int]) -> list[defaultdict[int, list[Span]]]:
