@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     help="Port on 127.0.0.1; 0 takes a free one  [default: 8700, or a free one if it is taken]",
 )
+@click.option(
+    "--viewer",
+    "program",
+    type=click.Choice(["page", "neuroglancer"]),
+    default="page",
+    show_default=True,
+    help="page: swipe, channels, confidence; neuroglancer: volumes along three planes, and time.",
+)
 @click.option("--no-browser", is_flag=True, help="Do not open the page in a browser.")
 @click.option(
     "--export",
@@ -36,6 +44,7 @@ def view(
     *,
     stores: tuple[str, ...],
     port: int | None,
+    program: str,
     no_browser: bool,
     folder: Path | None,
     copy: bool,
@@ -54,11 +63,11 @@ def view(
     """
     if folder is None and (copy or overwrite or dry_run):
         raise click.UsageError("--copy, --overwrite and --dry-run go with --export DIR")
-    if folder is not None and (port is not None or no_browser):
-        raise click.UsageError("--export serves nothing: leave out --port and --no-browser")
+    if folder is not None and (port is not None or no_browser or program != "page"):
+        raise click.UsageError("--export serves nothing: leave out --port, --viewer, --no-browser")
     with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
         if folder is None:
-            _serve(stores, port, not no_browser, as_json)
+            _serve(stores, port, program, browser=not no_browser, as_json=as_json)
             return
         from stable_tiles.view import ViewExportOptions, export_view
 
@@ -67,10 +76,14 @@ def view(
         emit(report, as_json, _text(report))
 
 
-def _serve(stores: tuple[str, ...], port: int | None, browser: bool, as_json: bool) -> None:
+def _serve(
+    stores: tuple[str, ...], port: int | None, program: str, *, browser: bool, as_json: bool
+) -> None:
     """Serve until interrupted, which is how a look ends and no failure."""
-    from stable_tiles.view import view as serve
+    from stable_tiles.view import view as page
+    from stable_tiles.view import view_volumes
 
+    serve = page if program == "page" else view_volumes
     try:
         with serve(stores, port) as viewer:
             found = {"url": viewer.url, "stores": [source.name for source in viewer.stores]}

@@ -6,19 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stable_tiles.errors import StableTilesError
 from stable_tiles.image.store import Image, open_image
-from stable_tiles.region import Region
+from stable_tiles.view.contrast import window
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari takes for a layer: data, arguments, and its type."""
 
 STORE = "stable_tiles_store"
 """Key of a layer's metadata: the store that it shows."""
-
-_PERCENTS = (0.1, 99.9)
 
 
 def reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
@@ -79,7 +75,7 @@ def layers_of(image: Image) -> list[LayerData]:
             "name": f"{stem} {channel.name}" if several else stem,
             "blending": "additive" if several else "translucent",
             "colormap": f"#{channel.color}" if channel.color.upper() != "FFFFFF" else "gray",
-            "contrast_limits": _window(image, index),
+            "contrast_limits": window(image, index),
         }
         layers.append(_layer(arrays, {**common, **look}))
     return layers
@@ -101,16 +97,3 @@ def _geometry(image: Image) -> dict[str, Any]:
         "units": tuple(axis.unit or "pixel" for axis in axes),
         "translate": tuple(origin.get(axis.name, 0) * axis.scale for axis in axes),
     }
-
-
-def _window(image: Image, channel: int) -> tuple[float, float]:
-    """Contrast limits: stored percentiles, else those of the coarsest level's middle plane."""
-    stored = image.stored_percentiles(_PERCENTS)
-    if stored is not None:
-        low, high = stored[channel]
-    else:
-        t, _, z, y, x = image.levels[-1].shape
-        middle = Region((t // 2, z // 2, 0, 0), (t // 2 + 1, z // 2 + 1, y, x))
-        plane = image.read(middle, len(image.levels) - 1, [channel])
-        low, high = np.nanpercentile(plane, _PERCENTS)
-    return float(low), float(high if high > low else low + 1)

@@ -2,5 +2,14 @@
 
 from stable_tiles.view.export import ExportedView, ViewExportOptions, export_view
 from stable_tiles.view.verb import Viewer, view
+from stable_tiles.view.volumes import VolumeViewer, view_volumes
 
-__all__ = ["ExportedView", "ViewExportOptions", "Viewer", "export_view", "view"]
+__all__ = [
+    "ExportedView",
+    "ViewExportOptions",
+    "Viewer",
+    "VolumeViewer",
+    "export_view",
+    "view",
+    "view_volumes",
+]
