@@ -101,7 +101,8 @@ def test_a_short_histogram_counts_every_finite_pixel_in_its_bin(
 
 def test_a_short_histogram_leaves_out_what_is_no_number() -> None:
     histogram = Histogram(2, "float32")
-    histogram.update(np.float32([1, 2, np.inf, -np.inf, np.nan]).repeat(2).reshape(5, 2, 1, 1, 1))
+    values = np.array([1, 2, np.inf, -np.inf, np.nan], np.float32)
+    histogram.update(values.repeat(2).reshape(5, 2, 1, 1, 1))
     (row, _) = histogram.binned()
     assert sum(row["counts"]) == 2
     empty = Histogram(1, "float32")

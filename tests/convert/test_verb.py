@@ -331,22 +331,28 @@ def test_resuming_rewrites_a_shard_that_was_torn(tmp_path: Path) -> None:
     assert np.array_equal(level(open_image(target))[0, 0, 0], pixels)
 
 
-@pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+SMALL = ConvertOptions(SIZES, chunk=32, shard=64)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [SMALL, replace(SMALL, overwrite=True), replace(SMALL, resume=True)],
+    ids=["plain", "overwrite", "resume"],
+)
 def test_an_output_that_is_being_written_is_refused_and_its_writer_named(
-    tmp_path: Path, how: dict[str, bool]
+    tmp_path: Path, again: ConvertOptions
 ) -> None:
     pixels = picture(tmp_path / "a.tif")
-    options = ConvertOptions(SIZES, chunk=32, shard=64)
     refusals = []
 
     def second(what: str, done: int, total: int) -> None:
         if done not in (0, total):
             return
         with pytest.raises(OutputExists, match=f"written by process {os.getpid()} on ") as caught:
-            convert(tmp_path / "a.tif", tmp_path / "a.zarr", replace(options, **how))
+            convert(tmp_path / "a.tif", tmp_path / "a.zarr", again)
         refusals.append(str(caught.value))
 
-    convert(tmp_path / "a.tif", tmp_path / "a.zarr", options, second)
+    convert(tmp_path / "a.tif", tmp_path / "a.zarr", SMALL, second)
     assert len(refusals) == 2
     assert not any("\n" in line for line in refusals)
     assert np.array_equal(level(open_image(tmp_path / "a.zarr"))[0, 0, 0], pixels)
