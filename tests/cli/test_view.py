@@ -77,7 +77,14 @@ def test_a_dry_run_says_what_it_would_take(store: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--overwrite"], ["--copy"], ["--export", "x", "--port", "0"], []]
+    "arguments",
+    [
+        ["--overwrite"],
+        ["--copy"],
+        ["--export", "x", "--port", "0"],
+        ["--export", "x", "--viewer", "neuroglancer"],
+        [],
+    ],
 )
 def test_options_that_do_not_go_together_and_missing_stores_end_with_2(
     store: Path, arguments: list[str]

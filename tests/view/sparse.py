@@ -52,5 +52,6 @@ def sparse_store(target: Path, value: int) -> None:
     image = Multiscale("0.5", axes, paths, (), spec.channels, False)
     window = {"min": 0.0, "max": 255.0, "start": 0.0, "end": 255.0}
     group.attrs.put(describe(image, target.name, [window]))
+    assert isinstance(store, Path)
     store.rename(target)
     partial_folder(target).rmdir()
