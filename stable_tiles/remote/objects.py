@@ -87,7 +87,7 @@ def objects_at(address: str, patient: bool = True) -> Objects:
     """
     try:
         # Each imports its library, which may not be installed.
-        if not is_s3(address):
+        if not address.startswith("s3://"):
             from stable_tiles.remote.other import OtherObjects
 
             return OtherObjects(address, patient)
@@ -99,11 +99,6 @@ def objects_at(address: str, patient: bool = True) -> Objects:
             f"{shown(address)} needs a package that is not here ({first_line(error)}): "
             "pip install 'stable-tiles[remote]'"
         ) from None
-
-
-def is_s3(address: str) -> bool:
-    """Whether an address belongs to S3 or what speaks like it."""
-    return address.startswith("s3://")
 
 
 def shown(address: str) -> str:

@@ -80,7 +80,7 @@ def patiently(call: Callable[[], Result], where: str, patient: bool = True) -> R
             break
     raise StoreUnreachable(
         f"{where} does not answer ({reason}, tried {attempt} times): check the address, the "
-        "network and AWS_ENDPOINT_URL"
+        f"network{_and_endpoint(where)}"
     )
 
 
@@ -116,10 +116,17 @@ def _passing(error: Exception, where: str) -> str:
 
 
 def _forbidden(where: str) -> StoreUnreachable:
-    return StoreUnreachable(
-        f"{where} is forbidden: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-        "AWS_SESSION_TOKEN and the rights on the bucket"
-    )
+    keys = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN"
+    advice = f"{keys} and the rights on the bucket" if _is_s3(where) else "your rights there"
+    return StoreUnreachable(f"{where} is forbidden: check {advice}")
+
+
+def _and_endpoint(where: str) -> str:
+    return " and AWS_ENDPOINT_URL" if _is_s3(where) else ""
+
+
+def _is_s3(where: str) -> bool:
+    return where.startswith("s3://")
 
 
 def _status(error: Exception) -> int | None:
