@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from PIL import Image
 from traitlets.config import Config
 
 DOCS = Path(__file__).parent
@@ -97,6 +97,11 @@ def execute(tutorial: Path, folder: Path, steps: int | None = None) -> Path:
     return path
 
 
+def keep_picture(picture: Path, target: Path) -> None:
+    """Write a picture with 128 colours: a small file."""
+    Image.open(picture).convert("RGB").quantize(128).save(target, optimize=True)
+
+
 def main() -> None:
     """Make, and run, the notebooks that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -113,8 +118,9 @@ def main() -> None:
         else:
             path = write_notebook(tutorial, asked.out)
         if asked.steps:
-            picture = path.with_suffix(".png")
-            shutil.copy(picture, DOCS / "images" / f"tutorial_{tutorial.stem}.png")
+            keep_picture(
+                path.with_suffix(".png"), DOCS / "images" / f"tutorial_{tutorial.stem}.png"
+            )
         sys.stdout.write(f"{path}\n")
 
 
