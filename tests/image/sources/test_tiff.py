@@ -215,7 +215,7 @@ def test_pages_without_a_meaning_are_taken_as_frames_with_a_warning(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "axes", ["yx", "tzyx", "qyx", "xty", "yxt", "t", "t4yx", "t2z2yx", "t5t1yx", "xytz"]
+    "axes", ["yx", "tzyx", "qyx", "xty", "yxt", "t", "t4yx", "t2z2yx", "t2zyx", "t5t1yx", "xytz"]
 )
 def test_axes_that_do_not_fit_are_refused(tmp_path: Path, axes: str) -> None:
     path = tmp_path / "pages.tif"
