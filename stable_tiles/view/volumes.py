@@ -24,7 +24,10 @@ from stable_tiles.view.server import ADDRESS
 from stable_tiles.view.site import Refused, Site, page_folder
 from stable_tiles.view.sources import Source, served_url, sources
 
-_UNITS = {"angstrom": (1e-10, "m"), "nanometer": (1e-9, "m"), "micrometer": (1e-6, "m")} | {
+_UNITS = {
+    "angstrom": (1e-10, "m"),
+    "nanometer": (1e-9, "m"),
+    "micrometer": (1e-6, "m"),
     "millimeter": (1e-3, "m"),
     "meter": (1.0, "m"),
     "millisecond": (1e-3, "s"),
