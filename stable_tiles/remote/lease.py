@@ -21,6 +21,7 @@ import psutil
 
 from stable_tiles.errors import OutputExists, StoreUnreachable
 from stable_tiles.remote.location import Remote
+from stable_tiles.remote.objects import objects_at
 
 HELD = "held/"
 """Where the objects that name holders lie below the folder of an unfinished output."""
@@ -84,7 +85,9 @@ class Lease:
     """
 
     def __init__(self, folder: Remote, name: str) -> None:
-        self._objects, self._key = folder.objects, HELD + name
+        self._folder, self._objects, self._key = folder, folder.objects, HELD + name
+        # A sign of life that comes late is none, and nobody waits long to let go.
+        self._hasty = objects_at(folder.address, patient=False)
         self._me = Holder.of_this_process()
         self._tag: str | None = None
         self._ended, self._lost = Event(), False
@@ -130,8 +133,8 @@ class Lease:
         """
         if self._lost:
             raise OutputExists(
-                f"another process has taken over {self._key.rpartition('/')[2]}: this one was "
-                "silent too long; see what the other one does, then use --resume"
+                f"another process has taken over {self._folder}: this one was silent for too "
+                "long; when the other one has ended, use --resume"
             )
 
     def release(self) -> None:
@@ -144,7 +147,7 @@ class Lease:
             if not self._lost:
                 # Where that fails too, the right ends as that of a process that died.
                 with suppress(StoreUnreachable):
-                    self._objects.remove([self._key])
+                    self._hasty.remove([self._key])
         self._tag = None
 
     def _is_over(self, found: tuple[bytes, str], watched: tuple[str, float] | None) -> bool:
@@ -166,8 +169,8 @@ class Lease:
             beat += 1
             content = self._me.beaten(beat)
             try:
-                tag = self._objects.write_if(self._key, content, self._tag)
-                now = None if tag else self._objects.read_tagged(self._key)
+                tag = self._hasty.write_if(self._key, content, self._tag)
+                now = None if tag else self._hasty.read_tagged(self._key)
             except StoreUnreachable:
                 continue
             if not tag and now and now[0] == content:
