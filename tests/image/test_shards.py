@@ -35,10 +35,11 @@ def test_no_two_regions_share_a_file(shape: tuple[int, int, int, int, int]) -> N
 def test_the_files_named_are_those_written(tmp_path: Path, shard: int) -> None:
     spec = spec_of((2, 2, 1, 70, 45), shard)
     writer = create_store(tmp_path / "a.zarr", spec, {})
+    store = tmp_path / "a.zarr.partial" / "store"
     for region in spec.layout.regions():
-        before = {path for path in writer.store.rglob("*") if path.is_file()}
+        before = {path for path in store.rglob("*") if path.is_file()}
         t, z, y, x = region.shape
         writer.write(region, np.full((t, 2, z, y, x), 7, np.uint8))
-        after = {path for path in writer.store.rglob("*") if path.is_file()}
-        written = {str(path.relative_to(writer.store)) for path in after - before}
+        after = {path for path in store.rglob("*") if path.is_file()}
+        written = {str(path.relative_to(store)) for path in after - before}
         assert written == set(region_files(spec, region))
