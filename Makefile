@@ -1,5 +1,5 @@
 # Everything runs in .venv, which is made on first use from pyproject.toml alone.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
