@@ -31,6 +31,12 @@ CONNECT_S = 20
 CLOSE_S = 5
 """Seconds that an own cluster has to shut down once its workers are gone."""
 
+RESTART = "1 hour"
+"""How long a worker that died may take to start again.
+
+After fifteen seconds, Dask's own patience, it would be gone for good, and the job with the last.
+"""
+
 ASK_S = 10
 """Seconds between requests to SLURM for jobs that are missing."""
 
@@ -57,7 +63,8 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
         If SLURM was asked for without dask-jobqueue.
     """
     logging.getLogger("distributed").setLevel(_LOUDNESS)
-    with dask.config.set(_CONFIG | _quiet_workers()):
+    patience = {} if hardware.slurm else {"distributed.deploy.lost-worker-timeout": RESTART}
+    with dask.config.set(_CONFIG | _quiet_workers() | patience):
         if hardware.scheduler:
             with _running(hardware.scheduler) as client:
                 yield client

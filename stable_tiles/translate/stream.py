@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from itertools import groupby, islice
 from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import compress, decompress
 
 from distributed.scheduler import KilledWorker
@@ -30,6 +30,14 @@ WINDOW = DEPTH + 1
 """Regions in flight for each worker: those in work, and the next."""
 
 _DEADLY = "its worker died each time, perhaps for lack of memory: --tile"
+
+
+class _Sent(NamedTuple):
+    """An order under way, whose it is, and whether the worker with that address is to do it."""
+
+    order: Order
+    worker: str
+    bound: bool
 
 
 class Stream:
@@ -55,51 +63,96 @@ class Stream:
         nothing beside it: it may have been another one that ended the worker.
         """
         suspects: list[Order] = []
-        for made in self._flow(task, orders):
+        for made in self._made(task, orders):
             if made and isinstance(made[1], Failure) and made[1].reason == _DEADLY:
                 suspects.append((made[0], made[1].region))
             else:
                 yield made
         for order in suspects:
-            yield from self._flow(task, [order])
+            yield from self._made(task, [order])
 
-    def _flow(
+    def _made(
         self, task: Task[Outcome], orders: Numbered[Order]
     ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
-        finished: SimpleQueue[Any] = SimpleQueue()
-        rooms = _Rooms(self._client, self._fixed)
-        shares = Shares(orders, list(rooms.free))
-        pending: dict[Any, tuple[Order, str]] = {}
-        packed = _Packed()
-        while True:
-            rooms.look(len(pending))
-            for worker, room in rooms.free.items():
-                taken = list(islice(iter(partial(shares.next, worker), None), max(0, room)))
-                for job, group in groupby(taken, key=itemgetter(0)):
-                    regions = [region for _, region in group]
-                    for future, region in self._sent(worker, task, packed.of(job), regions):
-                        pending[future] = (job, region), worker
-                        future.add_done_callback(finished.put)
-                rooms.free[worker] -= len(taken)
-            if not pending:
-                return
-            ended = _ended(finished)
+        flight = _Flight(self._client, self._fixed, task, orders)
+        while flight.fill():
+            ended = flight.ended()
             if not ended:
+                flight.rescue()
                 yield None
-            for future in ended:
-                (job, region), worker = pending.pop(future)
-                rooms.free[worker] += 1
-                yield job, _result(future, region)
+            for future, sent in ended:
+                yield sent.order[0], _result(future, sent.order[1])
 
-    def _sent(
-        self, worker: str, task: Task[Outcome], packed: bytes, regions: list[Region]
-    ) -> Iterator[tuple[Any, Region]]:
-        """Regions on their way to a worker, or to whoever is free."""
-        where = {"workers": [worker], "allow_other_workers": True} if worker else {}
-        futures = self._client.map(
-            _unpack_and, regions, task=task, packed=packed, pure=False, **where
-        )
-        return zip(futures, regions, strict=True)
+
+class _Flight:
+    """The orders under way of one task.
+
+    Parameters
+    ----------
+    client : Client
+        Connected to the cluster.
+    fixed : bool
+        Whether its workers are known and stay.
+    task : function
+        What is done for every order.
+    orders : numbered
+        All orders.
+    """
+
+    def __init__(self, client: Any, fixed: bool, task: Task[Any], orders: Numbered[Order]) -> None:
+        self._client, self._task = client, task
+        self._rooms = _Rooms(client, fixed)
+        self._shares = Shares(orders, list(self._rooms.free))
+        self._pending: dict[Any, _Sent] = {}
+        self._finished: SimpleQueue[Any] = SimpleQueue()
+        self._packed = _Packed()
+
+    def fill(self) -> bool:
+        """Send what there is room for; whether anything is under way."""
+        self._rooms.look(len(self._pending))
+        for worker, room in self._rooms.free.items():
+            following = iter(partial(self._shares.next, worker), None)
+            taken = list(islice(following, max(0, room)))
+            self._send(taken, worker, bound=bool(worker))
+            self._rooms.free[worker] -= len(taken)
+        return bool(self._pending)
+
+    def ended(self) -> list[tuple[Any, _Sent]]:
+        """What has ended, waited for at most a beat."""
+        try:
+            futures = [self._finished.get(timeout=BEAT_S)]
+        except Empty:
+            return []
+        futures += [self._finished.get() for _ in range(self._finished.qsize())]
+        found = [(one, self._pending.pop(one)) for one in futures if one in self._pending]
+        for _, sent in found:
+            self._rooms.free[sent.worker] += 1
+        return found
+
+    def rescue(self) -> None:
+        """Send again what was sent to a worker that is gone, and that nobody works at.
+
+        Dask gives it to another one only if there is one when the worker dies.
+        """
+        bound = {future: sent for future, sent in self._pending.items() if sent.bound}
+        working = self._client.processing() if bound else {}
+        held = {key for keys in working.values() for key in keys}
+        for future, sent in bound.items():
+            lost = working and sent.worker not in working and future.key not in held
+            if lost and future.status == "pending":
+                del self._pending[future]
+                future.cancel()
+                self._send([sent.order], sent.worker, bound=False)
+
+    def _send(self, taken: list[Order], worker: str, *, bound: bool) -> None:
+        where = {"workers": [worker], "allow_other_workers": True} if bound else {}
+        for job, group in groupby(taken, key=itemgetter(0)):
+            regions = [region for _, region in group]
+            told = {"task": self._task, "packed": self._packed.of(job)}
+            futures = self._client.map(_unpack_and, regions, pure=False, **told, **where)
+            for future, region in zip(futures, regions, strict=True):
+                self._pending[future] = _Sent((job, region), worker, bound)
+                future.add_done_callback(self._finished.put)
 
 
 class _Rooms:
@@ -141,15 +194,6 @@ def _unpacked(packed: bytes) -> Job:
 def _unpack_and(region: Region, task: Task[Outcome], packed: bytes) -> Outcome | Failure:
     """Do a task, on a worker."""
     return task(_unpacked(packed), region)
-
-
-def _ended(finished: SimpleQueue[Any]) -> list[Any]:
-    """What has finished, waited for at most a beat."""
-    try:
-        first = finished.get(timeout=BEAT_S)
-    except Empty:
-        return []
-    return [first, *(finished.get() for _ in range(finished.qsize()))]
 
 
 def _result(future: Any, region: Region) -> Any:
