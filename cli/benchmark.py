@@ -9,7 +9,7 @@ import click
 
 from stable_tiles.simulate.tasks import TASKS
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.benchmark.verb import BenchmarkReport
@@ -104,17 +104,14 @@ def benchmark(
     resume: bool,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Train, translate and judge several methods of TASK on the same data.
 
     OUT/report.html is laid out as the paper's figure of the task, with the paper's numbers beside;
     OUT/results.json holds all figures. An interrupted benchmark goes on with the same command.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.benchmark.plan import BenchmarkOptions
         from stable_tiles.benchmark.verb import benchmark as run
         from stable_tiles.errors import InputError
@@ -140,7 +137,7 @@ def benchmark(
             dry_run=dry_run,
         )
         report = run(task, out, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: BenchmarkReport) -> str:

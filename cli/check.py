@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, model_options, session
+from .output import Console, common_options, model_options
 
 if TYPE_CHECKING:
     from stable_tiles.check import CheckReport
@@ -23,20 +23,17 @@ def check(
     model: Path | None,
     direction: str,
     device: str,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Say how a model tiles: reach, halo, and what tiling changes on a sample.
 
     The sample is a piece of SRC, or noise where no image is given.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.check import check as run
 
         report = run(model, source, direction=direction, device=device, progress=progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: CheckReport) -> str:

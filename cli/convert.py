@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.convert import ConvertReport
@@ -90,17 +90,14 @@ def convert(
     overwrite: bool,
     resume: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Convert SRC (TIFF, SVS, NDPI, PNG, JPEG, NIfTI, DICOM, OME-Zarr, ...) to OME-Zarr.
 
     Level 0 holds the source's pixels as they are; physical sizes, channels and
     a NIfTI header survive. Several files of one shape are stacked by --stack.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.convert import ConvertOptions
         from stable_tiles.convert import convert as run
         from stable_tiles.convert.options import Said, parse_levels, parse_sizes
@@ -131,7 +128,7 @@ def convert(
             dry_run,
         )
         report = run(sources, target, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: ConvertReport) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.datasets.catalogue import DataSet
@@ -21,14 +21,14 @@ def data() -> None:
 
 @data.command("list")
 @common_options
-def list_(*, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def list_(*, console: Console) -> None:
     """Name, origin, licence and size of every data set."""
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from dataclasses import asdict
 
         from stable_tiles.datasets.catalogue import DATASETS
 
-        emit([asdict(entry) for entry in DATASETS], as_json, "\n\n".join(map(_entry, DATASETS)))
+        console.emit([asdict(entry) for entry in DATASETS], "\n\n".join(map(_entry, DATASETS)))
 
 
 @data.command()
@@ -47,22 +47,19 @@ def get(
     *,
     out: Path,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Download data set NAME, or check the files that you placed in OUT/NAME by hand."""
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.datasets.catalogue import dataset
         from stable_tiles.datasets.fetch import fetch
 
         wanted = dataset(name)
         if dry_run:
-            emit(wanted, as_json, f"{_entry(wanted)}\n  would go to {out / name}")
+            console.emit(wanted, f"{_entry(wanted)}\n  would go to {out / name}")
         else:
             report = fetch(wanted, out / name, progress)
-            emit(report, as_json, _fetched(report))
+            console.emit(report, _fetched(report))
 
 
 def _entry(entry: DataSet) -> str:

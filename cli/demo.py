@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.demo import DemoReport
@@ -34,16 +34,13 @@ def demo(
     overrides: tuple[str, ...],
     gpus: int | None,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Simulate calcium imaging, convert it, train, translate, evaluate, report.
 
     Takes minutes on two cores. The picture is OUT/demo.png, the page OUT/report/report.html.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.demo import DemoOptions
         from stable_tiles.demo import demo as run
 
@@ -51,7 +48,7 @@ def demo(
             size=size, seed=seed, overrides=overrides, gpus=gpus, overwrite=overwrite
         )
         report = run(out, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: DemoReport) -> str:

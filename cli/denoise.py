@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import common_options, emit, run_options, session
+from .output import Console, common_options, run_options
 from .tiled import summary, tiled_options, told
 
 
@@ -20,10 +20,7 @@ def denoise(
     source: str,
     target: str | None,
     *,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
     **given: Any,
 ) -> None:
     """Denoise the movie SRC with a model of `train support`, without seams in t, y and x.
@@ -34,8 +31,8 @@ def denoise(
     unless --dtype says otherwise. A warning tells if frames move by more than
     a pixel; nothing is corrected. Shards are one chunk wide by default.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.translate import denoise as verb
 
         report = verb.denoise(source, target, told(given), progress)
-        emit(report, as_json, summary(report))
+        console.emit(report, summary(report))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.doctor import Diagnosis
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @common_options
-def doctor(as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def doctor(console: Console) -> None:
     """Say what this machine and installation have and what is missing, on one screen.
 
     Ends with 1 if something hinders work.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.doctor import diagnose
 
         found = diagnose(Path.cwd())
-        emit(found, as_json, _text(found))
+        console.emit(found, _text(found))
     if found.problems:
         sys.exit(1)
 

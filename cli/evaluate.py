@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .output import Function, common_options, emit, session
+from .output import Console, Function, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.evaluate.cells import RoiReport
@@ -75,20 +75,17 @@ def images(
     data_range: DataRange,
     folder: Path | None,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """RMSE, MAE, PSNR, SSIM and Pearson's r of every plane of PRED against REF."""
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.evaluate.images import ImageOptions
         from stable_tiles.evaluate.verb import report_images, target
 
         options = ImageOptions(normalize, data_range)
         where = target(folder, overwrite)
         report = report_images((prediction, reference), options, where, progress)
-        emit(report, as_json, _images_text(report))
+        console.emit(report, _images_text(report))
 
 
 @evaluate.command()
@@ -153,16 +150,13 @@ def rois(
     baseline_window: int,
     folder: Path | None,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Find cells in both images and match each of INPUT with the nearest of TRANSLATED.
 
     INPUT may also be the true image of the target domain.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.evaluate.cells import RoiOptions
         from stable_tiles.evaluate.onnx import OnnxOptions
         from stable_tiles.evaluate.segmenters import SegmentOptions
@@ -181,7 +175,7 @@ def rois(
         )
         where = target(folder, overwrite)
         report = report_rois((source, translated), options, where, progress)
-        emit(report, as_json, _rois_text(report))
+        console.emit(report, _rois_text(report))
 
 
 @evaluate.command()
@@ -207,16 +201,13 @@ def traces(
     dff: bool,
     baseline_window: int,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Write the mean of every label of LABELS in every frame of MOVIE as a table.
 
     A row a frame, a column a label; MOVIE is streamed, whatever its length.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.evaluate.trace_table import TraceOptions, evaluate_traces
 
         options = TraceOptions(channel, dff, baseline_window, overwrite)
@@ -225,7 +216,7 @@ def traces(
             f"wrote {report.output}: {report.labels} labels, {report.frames} frames "
             f"in {report.seconds:.1f} s ({report.frames_per_second:.0f}/s)"
         )
-        emit(report, as_json, text)
+        console.emit(report, text)
 
 
 @evaluate.command()
@@ -237,21 +228,18 @@ def compare(
     *,
     folder: Path | None,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Two-sample t tests between methods, metric by metric.
 
     Each RESULT.json is what evaluate images or evaluate rois printed with --json or
     wrote with --report; it is called NAME, else as its file or its folder.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.evaluate.verb import report_compare, target
 
         report = report_compare(results, target(folder, overwrite))
-        emit(report, as_json, _compare_text(report))
+        console.emit(report, _compare_text(report))
 
 
 def _compare_text(report: CompareReport) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.export import ExportReport
@@ -32,10 +32,7 @@ def export(
     codec: Literal["deflate", "lzw", "zstd", "none"],
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Export STORE to a tiled, pyramidal OME-TIFF or TIFF, or to NIfTI.
 
@@ -43,12 +40,12 @@ def export(
     a conversion kept are restored. A .tif of one plane keeps its pyramid as
     pages, which OpenSlide reads.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.export import ExportOptions
         from stable_tiles.export import export as run
 
         report = run(store, target, ExportOptions(codec, overwrite, dry_run), progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: ExportReport) -> str:

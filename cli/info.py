@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.info import Info
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 @click.argument("store")
 @click.option("--verify", is_flag=True, help="Read every chunk; name the broken and missing ones.")
 @common_options
-def info(store: str, verify: bool, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def info(store: str, verify: bool, console: Console) -> None:
     """Describe STORE: axes, shape, chunks, scale, channels, percentiles, what made it.
 
     For an unfinished translation or conversion it says how far it is.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.info import Info
         from stable_tiles.info import info as describe
 
         found = describe(store, read_all=verify, progress=progress)
-        emit(found, as_json, _text(found) if isinstance(found, Info) else _unfinished(found))
+        console.emit(found, _text(found) if isinstance(found, Info) else _unfinished(found))
     if isinstance(found, Info) and found.faults:
         sys.exit(1)
 

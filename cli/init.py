@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 
 @click.command()
@@ -22,23 +22,20 @@ def init(
     *,
     schema: bool,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Write the commented settings of TASK to FILE (TASK.yaml), to edit and to train with.
 
     Without TASK it lists the tasks. Editors check a config against --schema.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.settings import Settings, shipped_configs, write_config
 
         if schema:
             click.echo(json.dumps(Settings.model_json_schema(), indent=2))
         elif task is None:
             names = sorted(shipped_configs())
-            emit({"tasks": names}, as_json, "\n".join(names))
+            console.emit({"tasks": names}, "\n".join(names))
         else:
             path = write_config(task, file or Path(f"{task}.yaml"), overwrite=overwrite)
-            emit({"output": str(path)}, as_json, f"wrote {path}: edit it, then train {path} ...")
+            console.emit({"output": str(path)}, f"wrote {path}: edit it, then train {path} ...")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.exchange.verb import ModelExport
@@ -35,10 +35,7 @@ def import_(
     settings: Path,
     run: Path,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Write a checkpoint of the authors' program as a RUN that translate takes.
 
@@ -46,13 +43,13 @@ def import_(
     how pixels become network units: images are normalised by their percentiles
     0 and 99, and the output's range is 0..1.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.model_info import describe
         from stable_tiles.official import import_official
 
         made = import_official(checkpoint, settings, run, overwrite=overwrite)
         found = describe(made, run.name)
-        emit(found, as_json, f"wrote {run}\n{_text(found)}")
+        console.emit(found, f"wrote {run}\n{_text(found)}")
 
 
 @model.command()
@@ -88,10 +85,7 @@ def export(
     authors: tuple[str, ...],
     spdx: str | None,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Write the translator of RUN as a file that other programs run.
 
@@ -100,7 +94,7 @@ def export(
     network, which takes and gives pixels. The network is compared with the
     model in onnxruntime before the file gets its name.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.exchange.package import About
         from stable_tiles.exchange.verb import export_model
 
@@ -112,19 +106,19 @@ def export(
             overwrite=overwrite,
             about=About(authors, spdx),
         )
-        emit(made, as_json, _exported(made))
+        console.emit(made, _exported(made))
 
 
 @model.command()
 @click.argument("run", type=_PATH, metavar="RUN")
 @common_options
-def info(run: Path, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def info(run: Path, *, console: Console) -> None:
     """Describe the model of RUN: architecture, domains, reach, size, what made it."""
-    with session(quiet=quiet, verbose=verbose, debug=debug):
+    with console.session():
         from stable_tiles.model_info import model_info
 
         found = model_info(run)
-        emit(found, as_json, _text(found))
+        console.emit(found, _text(found))
 
 
 def _exported(made: ModelExport) -> str:

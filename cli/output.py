@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -27,16 +28,24 @@ _BAR_EVERY_S = 0.1
 
 
 def common_options(function: Function) -> Function:
-    """``--json``, ``--quiet``, ``--verbose`` and ``--debug`` on a command."""
+    """``--json``, ``--quiet``, ``--verbose`` and ``--debug``: the command's `console`."""
+
+    @wraps(function)
+    def told(
+        *given: Any, as_json: bool, quiet: bool, verbose: bool, debug: bool, **named: Any
+    ) -> Any:
+        return function(*given, console=Console(as_json, quiet, verbose, debug), **named)
+
     options = (
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
         click.option("--quiet", is_flag=True, help="No progress and no warnings."),
         click.option("--verbose", is_flag=True, help="Log lines on stderr."),
         click.option("--debug", is_flag=True, help="Tracebacks of errors."),
     )
+    command: Any = told
     for option in reversed(options):
-        function = option(function)
-    return function
+        command = option(command)
+    return cast(Function, command)
 
 
 def model_options(function: Function) -> Function:
@@ -73,35 +82,50 @@ def run_options(function: Function) -> Function:
     return function
 
 
-@contextmanager
-def session(
-    *, quiet: bool = False, verbose: bool = False, debug: bool = False
-) -> Iterator[Progress]:
-    """Run a command's work: progress to stderr, errors as one line, exit codes as documented.
+@dataclass(frozen=True)
+class Console:
+    """How a command speaks: progress and errors on stderr, its result on stdout.
 
-    Yields
-    ------
-    Progress
-        To be handed to the library call.
+    Parameters
+    ----------
+    as_json : bool
+        The result as one JSON document.
+    quiet : bool
+        Neither progress nor warnings.
+    verbose : bool
+        Log lines too.
+    debug : bool
+        Tracebacks in place of one line.
     """
-    show = silent if quiet else _Meter().show
-    _log(verbose)
-    with warnings.catch_warnings():
-        warnings.simplefilter("default" if verbose else "ignore")
-        warnings.filterwarnings(
-            "ignore" if quiet else "always", category=UserWarning, module="stable_tiles"
-        )
-        warnings.showwarning = _print_warning
-        with _signals(), _one_line_errors(debug):
-            yield show
 
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
 
-def emit(result: Any, as_json: bool, text: str) -> None:
-    """Print a result: `text`, or the result as the one JSON document (NaN as null)."""
-    if as_json:
-        click.echo(document(result))
-    else:
-        click.echo(text)
+    @contextmanager
+    def session(self) -> Iterator[Progress]:
+        """Run the command's work: errors as one line, exit codes as documented.
+
+        Yields
+        ------
+        Progress
+            To be handed to the library call.
+        """
+        show = silent if self.quiet else _Meter().show
+        _log(self.verbose)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default" if self.verbose else "ignore")
+            warnings.filterwarnings(
+                "ignore" if self.quiet else "always", category=UserWarning, module="stable_tiles"
+            )
+            warnings.showwarning = _print_warning
+            with _signals(), _one_line_errors(self.debug):
+                yield show
+
+    def emit(self, result: Any, text: str) -> None:
+        """Print a result: `text`, or the result as the one JSON document (NaN as null)."""
+        click.echo(document(result) if self.as_json else text)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import click
 
 from stable_tiles.simulate.tasks import TASKS
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.simulate.verb import SimulateReport
@@ -54,10 +54,7 @@ def simulate(
     file_format: Literal["zarr", "tiff"],
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Write simulated images of TASK to the folder OUT.
 
@@ -70,7 +67,7 @@ def simulate(
     whole cells for calcium (their nuclei in OUT/test/nuclei) and nuclei for
     dapi, he and planaria; mri and penicillium have none.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.simulate.plan import SimulateOptions
         from stable_tiles.simulate.verb import simulate as write
 
@@ -78,7 +75,7 @@ def simulate(
             size, count, seed, frames, slices, channels, file_format, overwrite, dry_run
         )
         report = write(task, out, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: SimulateReport) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.train.run import TrainReport
@@ -96,10 +96,7 @@ def train(
     resume: bool,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Train a model that translates images of domain A (source) into domain B (target).
 
@@ -109,7 +106,7 @@ def train(
     --source and --target for more.  support denoises movies and learns from
     their noisy frames alone: it takes --source only.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.errors import InputError
         from stable_tiles.settings import load_settings
         from stable_tiles.train.run import TrainOptions
@@ -133,7 +130,7 @@ def train(
         )
         settings = load_settings(config, [*overrides, *given])
         report = train_model(settings, sources, targets, out, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _text(report: TrainReport) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import common_options, emit, model_options, session
+from .output import Console, common_options, model_options
 from .tiled import summary, tiled_options, told
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ def translate(
     listed: Path | None,
     folder: str | None,
     report_folder: Path | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
     **given: Any,
 ) -> None:
     """Translate SRC with a trained model, tile by tile and without seams.
@@ -81,7 +78,7 @@ def translate(
     one after the other, all workers busy until the last; DST is then
     SRC.translated.zarr, in the folder of --out if given.
     """
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         from stable_tiles.errors import InputError
         from stable_tiles.translate import verb
         from stable_tiles.translate.find import find_images
@@ -95,13 +92,13 @@ def translate(
                 from stable_tiles.translate.prepare import prepare
 
                 report_translation(prepare(images[0], target, told(given)), page)
-            emit(report, as_json, summary(report))
+            console.emit(report, summary(report))
             return
         if report_folder:
             raise InputError("--report is the page of one image: translate it by itself")
         pairs = find_images(images, listed, folder)
         cohort = verb.translate_all(pairs, told(given), progress)
-        emit(cohort, as_json, _table(cohort))
+        console.emit(cohort, _table(cohort))
 
 
 def _page(folder: Path | None, options: TranslateOptions) -> Target | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import common_options, emit, session
+from .output import Console, common_options
 
 if TYPE_CHECKING:
     from stable_tiles.view import ExportedView
@@ -50,10 +50,7 @@ def view(
     copy: bool,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
+    console: Console,
 ) -> None:
     """Look at stores in a browser: swipe, side by side, channels, t and z.
 
@@ -65,19 +62,19 @@ def view(
         raise click.UsageError("--copy, --overwrite and --dry-run go with --export DIR")
     if folder is not None and (port is not None or no_browser or program != "page"):
         raise click.UsageError("--export serves nothing: leave out --port, --viewer, --no-browser")
-    with session(quiet=quiet, verbose=verbose, debug=debug) as progress:
+    with console.session() as progress:
         if folder is None:
-            _serve(stores, port, program, browser=not no_browser, as_json=as_json)
+            _serve(stores, port, program, browser=not no_browser, console=console)
             return
         from stable_tiles.view import ViewExportOptions, export_view
 
         options = ViewExportOptions(copy, overwrite, dry_run)
         report = export_view(stores, folder, options, progress)
-        emit(report, as_json, _text(report))
+        console.emit(report, _text(report))
 
 
 def _serve(
-    stores: tuple[str, ...], port: int | None, program: str, *, browser: bool, as_json: bool
+    stores: tuple[str, ...], port: int | None, program: str, *, browser: bool, console: Console
 ) -> None:
     """Serve until interrupted, which is how a look ends and no failure."""
     from stable_tiles.view import view as page
@@ -87,7 +84,7 @@ def _serve(
     try:
         with serve(stores, port) as viewer:
             found = {"url": viewer.url, "stores": [source.name for source in viewer.stores]}
-            emit(found, as_json, f"{viewer.url}  (Ctrl-C ends)")
+            console.emit(found, f"{viewer.url}  (Ctrl-C ends)")
             if browser:
                 click.launch(viewer.url)
             viewer.wait()

@@ -7,7 +7,7 @@ from stable_tiles_cli import output
 
 
 def test_a_second_count_of_the_same_name_starts_afresh(capsys: pytest.CaptureFixture[str]) -> None:
-    with output.session() as progress:
+    with output.Console().session() as progress:
         for done in range(0, 385, 128):
             progress("regions", done, 384)
         progress("regions", 0, 2)
@@ -31,7 +31,7 @@ def test_an_error_is_one_line_and_its_exit_code(
 ) -> None:
     from stable_tiles import errors
 
-    with pytest.raises(SystemExit) as stopped, output.session():
+    with pytest.raises(SystemExit) as stopped, output.Console().session():
         raise getattr(errors, error)("what is wrong. What to do.\nand more")
     assert stopped.value.code == code
     assert capsys.readouterr().err == "Error: what is wrong. What to do.\n"
@@ -41,7 +41,7 @@ def test_an_error_is_one_line_and_its_exit_code(
 def test_an_interrupted_command_says_how_to_go_on(options: list[str], hint: str) -> None:
     @click.command(params=[click.Option([name], is_flag=True) for name in options])
     def work(**_: object) -> None:
-        with output.session():
+        with output.Console().session():
             raise KeyboardInterrupt
 
     result = CliRunner().invoke(work)
@@ -53,11 +53,13 @@ def test_a_warning_is_one_line_unless_quiet(capsys: pytest.CaptureFixture[str]) 
     import warnings
 
     for quiet in (False, True):
-        with output.session(quiet=quiet):
+        with output.Console(quiet=quiet).session():
             warnings.warn_explicit("no pixel size", UserWarning, "x", 1, "stable_tiles.convert")
     assert capsys.readouterr().err == "Warning: no pixel size\n"
 
 
 def test_json_holds_null_where_there_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
-    output.emit({"r": float("nan"), "rows": [{"x": float("inf"), "n": 1}]}, True, "")
+    output.Console(as_json=True).emit(
+        {"r": float("nan"), "rows": [{"x": float("inf"), "n": 1}]}, ""
+    )
     assert capsys.readouterr().out == '{"r": null, "rows": [{"x": null, "n": 1}]}\n'
