@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.buffer.cpu import NDBuffer
 from zarr.errors import BaseZarrError
 
 from stable_tiles.axes import ORDER, Axes
@@ -34,6 +33,7 @@ from stable_tiles.errors import (
 from stable_tiles.image.direct import DirectReader, direct_reader
 from stable_tiles.image.ngff import Channel, Multiscale, parse
 from stable_tiles.image.remote import zarr_store
+from stable_tiles.image.window import read_window
 from stable_tiles.intensity import Histogram, Normalizer, fit_normalizer
 from stable_tiles.region import Region
 from stable_tiles.remote.location import Location, Remote, files_of, locate, reach
@@ -165,7 +165,7 @@ class Image:
         index: Any = self.axes.project((t, picked, z, y, x))
         room = self._own_axes(out) if out is not None and picked is run else None
         try:
-            block = self._block(level, index, room)
+            block = read_window(self.levels[level].array, self._direct.get(level), index, room)
         except _UNREADABLE as error:
             where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
             raise WorkFailed(
@@ -186,25 +186,6 @@ class Image:
             tuple(slice(None) if name in self.axes.names else 0 for name in ORDER)
         ]
         return view
-
-    def _block(
-        self, level: int, index: tuple[slice, ...], out: npt.NDArray[Any] | None
-    ) -> npt.NDArray[Any]:
-        """Pixels of a window of a level, in the store's own axes."""
-        array = self.levels[level].array
-        reader = self._direct.get(level)
-        if reader is not None:
-            bounds = (part.indices(size) for part, size in zip(index, array.shape, strict=True))
-            block = reader.read([slice(start, stop) for start, stop, _ in bounds])
-            if block is not None:
-                if out is None:
-                    return block
-                out[...] = block
-                return out
-        if out is None:
-            return np.asarray(array[index])
-        array.get_basic_selection(index, out=NDBuffer.from_numpy_array(out))
-        return out
 
     @cached_property
     def _direct(self) -> dict[int, DirectReader]:
