@@ -258,7 +258,12 @@ def create_store(target: Location, spec: ImageSpec, progress: dict[str, Any]) ->
     attributes: dict[str, Any] = {ATTRIBUTE: {"version": __version__, "progress": progress}}
     if isinstance(store, Remote):
         # What was there is no image any more before it becomes incomplete.
-        group = zarr.open_group(zarr_store(store, read_only=False), mode="a", zarr_format=version)
+        group = zarr.open_group(
+            zarr_store(store, read_only=False),
+            mode="a",
+            zarr_format=version,
+            attributes=dict(attributes),  # `put` empties the one it was given
+        )
         group.attrs.put(attributes)
         clear(store, keep=("zarr.json",) if version == 3 else (".zgroup", ".zattrs"))
     else:
