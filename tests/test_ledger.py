@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stable_tiles.errors import FingerprintMismatch, InputError
@@ -61,6 +61,7 @@ def test_a_receipt_whose_file_changed_does_not_count(tmp_path: Path, damage: str
 
 
 @given(cut=st.integers(1, 200))
+@settings(deadline=None)
 def test_a_torn_line_costs_no_receipt_but_its_own(
     tmp_path_factory: pytest.TempPathFactory, cut: int
 ) -> None:
