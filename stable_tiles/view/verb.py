@@ -5,32 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Thread
-from types import TracebackType
 
 from stable_tiles.errors import InputError
 from stable_tiles.remote.location import Location
 from stable_tiles.view.server import Server
+from stable_tiles.view.showing import Showing
 from stable_tiles.view.site import Site, page_folder
-from stable_tiles.view.sources import Source, sources
+from stable_tiles.view.sources import sources
 
 PORT = 8700
 """Listened on where no port is asked for and it is free, so that links live longer."""
 
 
 @dataclass(frozen=True)
-class Viewer:
-    """A page that is being served; closes itself at the end of a ``with`` block.
+class Viewer(Showing):
+    """A page that is being served."""
 
-    Parameters
-    ----------
-    url : str
-        Address of the page, on the loopback address.
-    stores : tuple of Source
-        What it shows.
-    """
-
-    url: str
-    stores: tuple[Source, ...]
     _server: Server = field(repr=False)
     _thread: Thread = field(repr=False)
 
@@ -44,17 +34,6 @@ class Viewer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Viewer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def view(stores: Sequence[str | Location], port: int | None = None) -> Viewer:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from stable_tiles.errors import MissingExtra
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.view.contrast import window
 from stable_tiles.view.server import ADDRESS
+from stable_tiles.view.showing import Showing
 from stable_tiles.view.site import Refused, Site, page_folder
 from stable_tiles.view.sources import Source, served_url, sources
 
@@ -50,19 +50,9 @@ _COLOUR = """void main() {
 
 
 @dataclass(frozen=True)
-class VolumeViewer:
-    """Neuroglancer with stores in it; closes itself at the end of a ``with`` block.
+class VolumeViewer(Showing):
+    """Neuroglancer with stores in it."""
 
-    Parameters
-    ----------
-    url : str
-        Address of its page, on the loopback address.
-    stores : tuple of Source
-        What it shows.
-    """
-
-    url: str
-    stores: tuple[Source, ...]
     _viewer: Any
 
     def wait(self) -> None:
@@ -73,17 +63,6 @@ class VolumeViewer:
     def close(self) -> None:
         """Stop serving."""
         _neuroglancer().stop()
-
-    def __enter__(self) -> VolumeViewer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def view_volumes(stores: Sequence[str | Path], port: int | None = None) -> VolumeViewer:
