@@ -110,7 +110,7 @@ class OtherObjects:
     def _found(self, call: Callable[[], Any]) -> bytes | None:
         try:
             return bytes(self._ask(call))
-        except FileNotFoundError:
+        except (FileNotFoundError, KeyError):  # the second is what archives say
             return None
 
     def _cut(self, key: str, data: bytes | None, part: Part) -> bytes | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stable_tiles.errors import WorkFailed, first_line
+from stable_tiles.errors import StoreUnreachable, WorkFailed, first_line
 from stable_tiles.image.direct import direct_reader
 from stable_tiles.image.store import Image, Level
 from stable_tiles.image.verify import refill
@@ -71,7 +71,7 @@ class BlockReader:
             pixels = self._read_direct(plane, window)
             if pixels is None:
                 pixels = self._pixels(self._image, plane, window)
-        except WorkFailed as error:
+        except (WorkFailed, StoreUnreachable) as error:
             raise self._broken(plane, window, error) from error
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             first = np.argwhere(~np.isfinite(pixels))[0]
@@ -119,13 +119,13 @@ class BlockReader:
                     return True
         return False
 
-    def _broken(self, plane: Plane, window: Region, error: WorkFailed) -> BadPixels:
+    def _broken(self, plane: Plane, window: Region, error: Exception) -> BadPixels:
         """The error of the first chunk that cannot be read."""
         at, cause = window.start, error.__cause__
         for cell in window.divide(self.chunk):
             try:
                 self._pixels(self._image, plane, cell)
-            except WorkFailed as again:
+            except (WorkFailed, StoreUnreachable) as again:
                 at, cause = cell.start, again.__cause__
                 break
         reason = f"cannot be read ({first_line(cause or error)})"

@@ -100,7 +100,7 @@ class Reader:
             for x in ranges[3]:
                 cell = (t, z, y, x)
                 shared = own is None or self._region(cell).intersect(own) is None
-                if run and not (shared and (cell in self._kept) == (run[0] in self._kept)):
+                if run and not (shared and self._holds(cell, box) == self._holds(run[0], box)):
                     yield run
                     run = []
                 if shared:
@@ -110,7 +110,7 @@ class Reader:
 
     def _take(self, run: list[Cell], block: npt.NDArray[Any], box: Region) -> None:
         """Copy a row of chunks into the block, and keep those that others need."""
-        if run[0] in self._kept:
+        if self._holds(run[0], box):
             for cell in run:
                 _put(block, box, *self._kept[cell])
                 self._use(cell)
@@ -121,6 +121,15 @@ class Reader:
         _put(block, box, pixels, whole)
         for cell in run:
             self._keep(cell, box, pixels, whole)
+
+    def _holds(self, cell: Cell, box: Region) -> bool:
+        """Whether what is kept of a chunk is all that a box needs of it.
+
+        A region that is made again needs more than what was kept for the others.
+        """
+        kept = self._kept.get(cell)
+        needed = self._region(cell).intersect(box)
+        return kept is not None and needed is not None and kept[1].intersect(needed) == needed
 
     def _keep(self, cell: Cell, box: Region, pixels: npt.NDArray[Any], area: Region) -> None:
         """Keep what others than the region that reads `box` need of a chunk."""
@@ -135,6 +144,8 @@ class Reader:
         part = _cut(pixels, area, needed)
         if part.nbytes > self._limit:
             return
+        if cell in self._kept:
+            self._drop(cell)
         own = empty(part.shape, part.dtype)
         own[...] = part
         self._kept[cell], self._left[cell] = (own, needed), len(others)
