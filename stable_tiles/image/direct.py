@@ -87,21 +87,24 @@ class DirectReader:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def read(self, window: Window) -> npt.NDArray[Any] | None:
+    def read(self, window: Window, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any] | None:
         """The pixels of a window, or None where Zarr has to read it.
 
         Parameters
         ----------
         window : sequence of slice
             One for each axis of the array, with both ends, inside the array.
+        out : array, optional
+            Where they are put, of the window's shape and the array's dtype; a new
+            array, to which nothing else refers, by default.
 
         Returns
         -------
         ndarray or None
-            Contiguous; nothing else refers to it.
         """
         start, stop = [s.start for s in window], [s.stop for s in window]
-        made = np.empty([b - a for a, b in zip(start, stop, strict=True)], self.dtype)
+        shape = [b - a for a, b in zip(start, stop, strict=True)]
+        made = np.empty(shape, self.dtype) if out is None else out
         try:
             for file in _cells(start, stop, self.shards or self.chunks):
                 for cell, chunk in self._chunks(file, start, stop):

@@ -163,22 +163,20 @@ class Image:
         run = slice(wanted[0], wanted[-1] + 1)
         picked = run if wanted == list(range(run.start, run.stop)) else slice(None)
         index: Any = self.axes.project((t, picked, z, y, x))
-        room = self._own_axes(out) if out is not None and picked is run else None
+        array = self.levels[level].array
+        frames, *plane = region.shape
+        pixels = np.empty((frames, len(wanted), *plane), array.dtype) if out is None else out
+        room = pixels if picked is run else np.empty((frames, self.shape[1], *plane), array.dtype)
         try:
-            block = read_window(self.levels[level].array, self._direct.get(level), index, room)
+            read_window(array, self._direct.get(level), index, self._own_axes(room))
         except _UNREADABLE as error:
             where = f"{self.name} level {level}, t z y x from {region.start} to {region.stop}"
             raise WorkFailed(
                 f"cannot read {where}: {first_line(error)}. Run: stable-tiles info --verify"
             ) from error
-        if out is None or room is None:
-            block = block.reshape(region.shape[0], -1, *region.shape[1:])
-            block = block if picked is run else block[:, wanted]
-        if out is None:
-            return block
-        if room is None:
-            out[...] = block
-        return out
+        if room is not pixels:
+            pixels[...] = room[:, wanted]
+        return pixels
 
     def _own_axes(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Pixels (t, c, z, y, x), seen along the store's own axes."""
