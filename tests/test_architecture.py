@@ -33,7 +33,7 @@ LAYERS = (
         "usage",
         "checksum",
     },
-    {"image", "tiling", "networks", "ledger"},
+    {"image", "tiling", "networks", "ledger", "hold"},
     {"methods", "model", "model_document", "model_info", "official", "card"},
     {
         "convert",

@@ -17,7 +17,8 @@ from stable_tiles.benchmark.plan import BenchmarkOptions, Trial
 from stable_tiles.document import document
 from stable_tiles.errors import OutputExists
 from stable_tiles.evaluate.report import PAGE
-from stable_tiles.ledger import Hold, Ledger
+from stable_tiles.hold import Hold
+from stable_tiles.ledger import Ledger
 from stable_tiles.usage import cores
 
 

@@ -17,8 +17,8 @@ from stable_tiles.benchmark.plan import Trial
 from stable_tiles.document import document
 from stable_tiles.evaluate.cells import Comparison
 from stable_tiles.evaluate.views import png
+from stable_tiles.hold import Hold
 from stable_tiles.image.store import open_image
-from stable_tiles.ledger import Hold
 from stable_tiles.model_info import model_info
 from stable_tiles.progress import Progress
 from stable_tiles.train.device import DeviceName

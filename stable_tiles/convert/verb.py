@@ -20,6 +20,7 @@ from stable_tiles.convert.plan import ConvertPlan, plan_conversion, refuse_false
 from stable_tiles.convert.report import ConvertReport, planned
 from stable_tiles.convert.write import RegionTask, write_regions
 from stable_tiles.errors import InputError, NotAnImage, OutputExists, WorkFailed
+from stable_tiles.hold import Hold, locked
 from stable_tiles.image.sources import Source, SourceOptions, open_source
 from stable_tiles.image.sources.assemble import CroppedSource
 from stable_tiles.image.sources.original import numbers_only
@@ -34,7 +35,7 @@ from stable_tiles.image.writer import (
     refuse_existing,
     unfinished_store,
 )
-from stable_tiles.ledger import Hold, Ledger, digest_of, locked, sweep
+from stable_tiles.ledger import Ledger, digest_of, sweep
 from stable_tiles.progress import Progress, silent
 from stable_tiles.provenance import versions
 from stable_tiles.region import Region

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import zarr
 
 from stable_tiles.errors import OutputExists
+from stable_tiles.hold import Hold, locked
 from stable_tiles.image.store import Image, open_image
 from stable_tiles.image.writer import (
     STORE,
@@ -29,7 +30,7 @@ from stable_tiles.image.writer import (
     refuse_existing,
     unfinished_store,
 )
-from stable_tiles.ledger import Hold, Ledger, Receipt, locked, sweep
+from stable_tiles.ledger import Ledger, Receipt, sweep
 from stable_tiles.remote.location import Location
 from stable_tiles.tiling.order import Curve
 from stable_tiles.translate.options import TranslateOptions

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stable_tiles.errors import WorkFailed
-from stable_tiles.ledger import Hold, Receipt
+from stable_tiles.hold import Hold
+from stable_tiles.ledger import Receipt
 from stable_tiles.progress import Progress
 from stable_tiles.provenance import versions
 from stable_tiles.translate.execute import Crew, Order

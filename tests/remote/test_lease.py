@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stable_tiles.errors import OutputExists
-from stable_tiles.ledger import Hold, locked
+from stable_tiles.hold import Hold, locked
 from stable_tiles.remote import lease
 from stable_tiles.remote.lease import HELD, Holder, Lease
 from stable_tiles.remote.location import Remote

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stable_tiles.errors import OutputExists
-from stable_tiles.ledger import Hold
+from stable_tiles.hold import Hold
 from stable_tiles.remote.location import Remote, clear, files_of
 from stable_tiles.translate.verb import translate
 from tests.remote.bucket import fetched, put

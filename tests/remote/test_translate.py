@@ -9,9 +9,10 @@ from threading import Thread
 import pytest
 
 from stable_tiles.errors import OutputExists, StoreNotFound, StoreUnreachable, WorkFailed
+from stable_tiles.hold import Hold
 from stable_tiles.image.store import open_image
 from stable_tiles.info import info
-from stable_tiles.ledger import Hold, Ledger
+from stable_tiles.ledger import Ledger
 from stable_tiles.remote import patience
 from stable_tiles.remote.location import Remote, files_of
 from stable_tiles.translate.verb import translate
