@@ -37,6 +37,12 @@ def tiled_options(function: Function) -> Function:
             help="Arguments of dask-jobqueue's SLURMCluster.",
         ),
         click.option(
+            "--dashboard",
+            type=int,
+            metavar="PORT",
+            help="Show the workers on a page at this port of 127.0.0.1, Dask's dashboard.",
+        ),
+        click.option(
             "--tile",
             default="auto",
             show_default=True,
@@ -131,8 +137,10 @@ def told(given: dict[str, Any]) -> TranslateOptions:
         channels=parse.parse_channels(given["channels"]) if given["channels"] else None,
     )
     hardware = options.Hardware(
-        given["device"], given["gpus"], given["workers"], given["scheduler"], given["slurm"]
+        *(given[name] for name in ("device", "gpus", "workers", "scheduler", "slurm", "dashboard"))
     )
+    if hardware.dashboard is not None:
+        click.echo(f"dashboard: http://127.0.0.1:{hardware.dashboard}/status", err=True)
     store = options.StoreOptions(
         given["chunk"], given["shard"], given["ngff"], Codec.parse(given["codec"])
     )

@@ -1,7 +1,7 @@
 """Cluster: the Dask workers of one translation; started and stopped here only.
 
-Each worker is a spawned process of its own, watched by a nanny.  Scheduler and
-workers listen on the loopback address alone and there is no dashboard.
+Each worker is a spawned process of its own, watched by a nanny.  Scheduler,
+workers and the dashboard, if one is wanted, listen on the loopback address alone.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,6 @@ _CONFIG = {
     "distributed.comm.retry.count": 2,
     # What ended with two workers is tried again by itself: see `Stream`.
     "distributed.scheduler.allowed-failures": 1,
-    "distributed.scheduler.dashboard.status.task-stream-length": 0,
     "distributed.admin.system-monitor.gil.enabled": False,
 }
 
@@ -58,9 +59,9 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
     Raises
     ------
     InputError
-        If the scheduler does not answer.
+        If the scheduler does not answer, or another program has the dashboard's port.
     MissingExtra
-        If SLURM was asked for without dask-jobqueue.
+        If SLURM was asked for without dask-jobqueue, or the dashboard without bokeh.
     """
     logging.getLogger("distributed").setLevel(_LOUDNESS)
     patience = {} if hardware.slurm else {"distributed.deploy.lost-worker-timeout": RESTART}
@@ -69,7 +70,8 @@ def connected(hardware: Hardware, resources: Resources) -> Iterator[Client]:
             with _running(hardware.scheduler) as client:
                 yield client
             return
-        cluster = _slurm(hardware.slurm) if hardware.slurm else _own(resources)
+        shown = _shown(hardware.dashboard)
+        cluster = _slurm(hardware.slurm, shown) if hardware.slurm else _own(resources, shown)
         try:
             with _client(cluster) as client, ExitStack() as kept:
                 if hardware.slurm:
@@ -104,7 +106,25 @@ def _dismiss(cluster: Any) -> None:
                 os.kill(nanny.pid, signal.SIGKILL)
 
 
-def _own(resources: Resources) -> Any:
+def _shown(port: int | None) -> dict[str, Any]:
+    """What tells a scheduler to serve a dashboard at a port, or none."""
+    if port is None:
+        return {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
+    if not find_spec("bokeh"):
+        raise MissingExtra("--dashboard needs bokeh: pip install 'stable-tiles[dashboard]'")
+    with socket.socket() as probe:
+        # As a server would: what an earlier one left in TIME_WAIT does not matter.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise InputError(
+                f"--dashboard {port}: {first_line(error)}: give another port"
+            ) from None
+    return {"dashboard": True, "dashboard_address": f"{LOOPBACK}:{port}"}
+
+
+def _own(resources: Resources, shown: dict[str, Any]) -> Any:
     # Pixels in flight are bounded by the plan; Dask's own limit would count
     # pinned memory and pause or kill a worker that is well.
     common = {
@@ -117,15 +137,10 @@ def _own(resources: Resources) -> Any:
         index: {"cls": Nanny, "options": {**common, "env": _environment(index, resources)}}
         for index in range(resources.workers)
     }
-    quiet = {
-        "host": LOOPBACK,
-        "port": 0,
-        "dashboard": False,
-        "dashboard_address": f"{LOOPBACK}:0",
-    }
+    scheduler = {"host": LOOPBACK, "port": 0, **shown}
     return SpecCluster(  # type: ignore[no-untyped-call]  # distributed is untyped
         workers=workers,
-        scheduler={"cls": Scheduler, "options": quiet},
+        scheduler={"cls": Scheduler, "options": scheduler},
         silence_logs=_LOUDNESS,
     )
 
@@ -158,7 +173,7 @@ def _running(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def _slurm(file: Path | None) -> Any:
+def _slurm(file: Path | None, shown: dict[str, Any]) -> Any:
     try:
         from dask_jobqueue import SLURMCluster  # type: ignore[import-not-found]  # an extra
     except ImportError:
@@ -170,7 +185,9 @@ def _slurm(file: Path | None) -> Any:
     arguments = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(arguments, dict):
         raise InputError(f"--slurm {file} holds no arguments: write queue, cores, memory, walltime")
-    return SLURMCluster(**arguments)
+    # Dask would show its own to everyone.
+    told = shown | (arguments.pop("scheduler_options", None) or {})
+    return SLURMCluster(**arguments, scheduler_options=told)
 
 
 @contextmanager

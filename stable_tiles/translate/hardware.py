@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from stable_tiles.errors import DeviceUnavailable
+from stable_tiles.errors import DeviceUnavailable, InputError
 from stable_tiles.translate.options import Hardware
 from stable_tiles.usage import cores
 
@@ -41,6 +41,8 @@ def find_resources(wanted: Hardware) -> Resources:
     ------
     DeviceUnavailable
         If this machine lacks the device, or so many GPUs.
+    InputError
+        If a dashboard is wanted of no worker processes.
     """
     if wanted.scheduler or wanted.slurm:
         cuda = bool(wanted.gpus) or wanted.device == "cuda"
@@ -51,6 +53,8 @@ def find_resources(wanted: Hardware) -> Resources:
         return Resources("mps", 1, 0, _threads(1))
     gpus = _gpus(wanted)
     workers = gpus if wanted.workers is None else wanted.workers
+    if wanted.dashboard is not None and not workers:
+        raise InputError("--dashboard shows worker processes: add --workers N")
     return Resources("cuda" if gpus else "cpu", workers, gpus, _threads(workers))
 
 

@@ -99,6 +99,8 @@ class Hardware:
         Address (``tcp://...``) or scheduler file of a Dask cluster that runs already.
     slurm : Path, optional
         YAML with the arguments of dask-jobqueue's ``SLURMCluster``.
+    dashboard : int, optional
+        Port of this machine's loopback address at which Dask's dashboard shows the workers.
     """
 
     device: Device = "auto"
@@ -106,6 +108,7 @@ class Hardware:
     workers: int | None = None
     scheduler: str | None = None
     slurm: Path | None = None
+    dashboard: int | None = None
 
     def __post_init__(self) -> None:
         _one_of("--device", self.device)
@@ -117,6 +120,10 @@ class Hardware:
             raise InputError("--gpus 0 contradicts --device cuda: drop one")
         if self.scheduler and self.slurm:
             raise InputError("--scheduler and --slurm are two clusters: give one")
+        if self.dashboard is not None and self.scheduler:
+            raise InputError("--dashboard: the cluster of --scheduler has its own: drop it")
+        if not 1 <= (self.dashboard or 1) < 2**16 or self.dashboard == 0:
+            raise InputError("--dashboard is a port from 1 to 65535")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from distributed import Client, LocalCluster
 
 from stable_tiles.errors import InputError
+from stable_tiles.translate.cluster import connected
+from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.options import Hardware
 from stable_tiles.translate.verb import translate, translate_all
 from tests.translate.scenes import array_files, noise, options, save_image, save_model
@@ -56,5 +60,35 @@ def test_a_cluster_that_is_not_there_is_one_line(folder: Path) -> None:
     chosen = options(folder / "run", hardware=Hardware(gpus=0, scheduler="tcp://127.0.0.1:1"))
     with pytest.raises(InputError, match=r"127\.0\.0\.1:1") as error:
         translate(folder / "a.zarr", folder / "b.zarr", chosen)
+    assert "\n" not in str(error.value)
+    assert not (folder / "b.zarr").exists()
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        found: int = free.getsockname()[1]
+    return found
+
+
+def test_a_dashboard_is_served_to_this_machine_alone(port: int) -> None:
+    pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
+    wanted = Hardware(gpus=0, workers=1, dashboard=port)
+    with connected(wanted, find_resources(wanted)):
+        with urlopen(f"http://127.0.0.1:{port}/status") as page:
+            assert b"Dask" in page.read()
+        # All of 127/8 is this machine; who listened everywhere would answer there too.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+
+
+def test_a_dashboard_at_a_port_in_use_is_one_line(folder: Path) -> None:
+    pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        chosen = options(folder / "run", hardware=Hardware(gpus=0, workers=1, dashboard=number))
+        with pytest.raises(InputError, match=f"--dashboard {number}: .* another port") as error:
+            translate(folder / "a.zarr", folder / "b.zarr", chosen)
     assert "\n" not in str(error.value)
     assert not (folder / "b.zarr").exists()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stable_tiles.errors import DeviceUnavailable
+from stable_tiles.errors import DeviceUnavailable, InputError
 from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.options import Hardware
 from stable_tiles.usage import cores
@@ -23,6 +23,11 @@ def test_more_gpus_than_there_are_are_refused_and_the_cpu_is_offered() -> None:
     count = torch.cuda.device_count() + 1
     with pytest.raises(DeviceUnavailable, match=f"--gpus {count}: .* --gpus 0"):
         find_resources(Hardware(gpus=count))
+
+
+def test_a_dashboard_of_no_worker_processes_is_refused() -> None:
+    with pytest.raises(InputError, match="--dashboard .* --workers N"):
+        find_resources(Hardware(gpus=0, dashboard=8787))
 
 
 def test_a_cluster_decides_its_own_threads() -> None:
