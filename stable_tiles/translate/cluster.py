@@ -118,9 +118,8 @@ def _shown(port: int | None) -> dict[str, Any]:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise InputError(
-                f"--dashboard {port}: {first_line(error)}: give another port"
-            ) from None
+            reason = f"--dashboard {port}: {first_line(error)}: give another port"
+            raise InputError(reason) from None
     return {"dashboard": True, "dashboard_address": f"{LOOPBACK}:{port}"}
 
 

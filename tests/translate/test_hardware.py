@@ -26,7 +26,7 @@ def test_more_gpus_than_there_are_are_refused_and_the_cpu_is_offered() -> None:
 
 
 def test_a_dashboard_of_no_worker_processes_is_refused() -> None:
-    with pytest.raises(InputError, match="--dashboard .* --workers N"):
+    with pytest.raises(InputError, match=r"--dashboard .* --workers N"):
         find_resources(Hardware(gpus=0, dashboard=8787))
 
 
