@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +19,9 @@ from stable_tiles.image.layout import plan_layout
 from stable_tiles.image.ngff import Channel
 from stable_tiles.image.spec import ImageSpec
 from stable_tiles.image.store import open_image
-from stable_tiles.image.writer import create_store
+from stable_tiles.image.writer import create_store, partial_folder
 from stable_tiles.intensity import Normalizer
+from stable_tiles.ledger import Ledger
 from stable_tiles.model import Domain, Model, load_model
 from stable_tiles.networks.translator import Translator
 from stable_tiles.region import Region
@@ -121,3 +124,13 @@ def array_files(store: Path) -> dict[str, bytes]:
         for path in sorted(store.rglob("*"))
         if path.is_file() and path.parent != store
     }
+
+
+def at_work(process: subprocess.Popen[bytes], target: Path, number: int) -> set[str]:
+    """Wait until so many workers have made a region each; their names in the receipts."""
+    ledger, names = Ledger(partial_folder(target)), set[str]()
+    while len(names) < number:
+        assert process.poll() is None
+        time.sleep(0.05)
+        names = {one.values["process"] for one in ledger.receipts()}
+    return names
