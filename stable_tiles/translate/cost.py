@@ -25,7 +25,7 @@ def worker_bytes(job: Job, image: Image, settings: Architecture) -> int:
 
     Of three regions in work each may hold what it read, two their feature maps
     where there are two passes, and two what they write and a copy of it that
-    is encoded.
+    is encoded.  An eighth more lies free between tiles of different sizes.
     """
     region = largest_region(job.cut, job.regions)
     spec, box = job.spec, job.cut.reads(region).size
@@ -37,7 +37,8 @@ def worker_bytes(job: Job, image: Image, settings: Architecture) -> int:
         features = box * 4 * settings.features
     network = _pass_pixels(job, region) * job.forward.lanes
     network *= bytes_per_pixel(settings) if job.forward.device == "cpu" else _GPU_BYTES
-    return PROCESS_BYTES + 3 * reads + 2 * features + 4 * written + kept + network
+    taken = PROCESS_BYTES + 3 * reads + 2 * features + 4 * written + kept + network
+    return taken * 9 // 8
 
 
 def _pass_pixels(job: Job, region: Region) -> int:

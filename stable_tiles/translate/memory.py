@@ -72,6 +72,10 @@ def empty(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
+SETTLED = 4
+"""Regions after which a process is taken to have needed all that it needs."""
+
+
 class Allowance:
     """Memory that this process may take, kept free memory included.
 
@@ -84,15 +88,28 @@ class Allowance:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self._process = psutil.Process()
+        self._largest, self._regions = 0, 0
 
     def raise_to(self, limit_bytes: int) -> None:
-        """Allow at least so much."""
+        """Allow at least so much to a job that begins."""
         self.limit_bytes = max(self.limit_bytes, limit_bytes)
+        self._largest, self._regions = 0, 0
 
     def keep(self) -> None:
         """Return what is free to the operating system if this process takes too much."""
-        if self._process.memory_info().rss > self.limit_bytes:
+        taken = self._process.memory_info().rss
+        if taken > self.limit_bytes:
             give_back_memory()
+        self._largest = max(self._largest, taken)
+
+    def settle(self) -> None:
+        """A region has ended: when a few have, no more is kept than they took.
+
+        How much lies free at a time is partly chance, of which a long job has more.
+        """
+        self._regions += 1
+        if self._regions == SETTLED:
+            self.limit_bytes = min(self.limit_bytes, self._largest)
 
 
 def give_back_memory() -> None:

@@ -30,7 +30,7 @@ from stable_tiles.tiling.grid import TileGrid
 from stable_tiles.translate.forward import TileNetwork
 from stable_tiles.translate.job import ERROR_CHANNELS, Job
 from stable_tiles.translate.kept import Kept
-from stable_tiles.translate.memory import give_back_memory, process_name
+from stable_tiles.translate.memory import process_name
 from stable_tiles.translate.render import Canvas, Network, Renderer, Sheet
 from stable_tiles.translate.tools import Tools, tools_for
 from stable_tiles.usage import peak_rss_bytes
@@ -80,8 +80,7 @@ def _make(job: Job, tools: Tools, region: Region) -> Receipt:
             course = _Course(tools, turn.pass_on)
             canvas = _translated(job, course, region, sheet)
         del sheet
-        # Else what is left of this region's tiles adds up, where the next ones do not fit into it.
-        give_back_memory()
+        tools.engine.allowance.settle()
         with stages.writing:
             files = _write(job, tools.writer, region, canvas.pixels)
             if tools.errors:
