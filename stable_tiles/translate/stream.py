@@ -2,7 +2,8 @@
 
 Only descriptions of regions travel to workers and only receipts come back;
 pixels never pass through the scheduler.  A few regions for each worker are in
-flight, so that a plan of any size costs the scheduler nothing.
+flight, so that a plan of any size costs the scheduler nothing; of very short
+ones some more, which are sent together, because each message costs a millisecond.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ from stable_tiles.translate.tools import DEPTH
 
 WINDOW = DEPTH + 1
 """Regions in flight for each worker: those in work, and the next."""
+
+AHEAD_S = 0.25
+"""Work that a worker is sent ahead, where regions are so short that the window is less."""
+
+MOST = 32
+"""Regions in flight for each worker, however short."""
 
 _DEADLY = "its worker died each time, perhaps for lack of memory: --tile"
 
@@ -102,19 +109,18 @@ class _Flight:
     def __init__(self, client: Any, fixed: bool, task: Task[Any], orders: Numbered[Order]) -> None:
         self._client, self._task = client, task
         self._rooms = _Rooms(client, fixed)
-        self._shares = Shares(orders, list(self._rooms.free))
+        self._shares = Shares(orders, list(self._rooms.flying))
         self._pending: dict[Any, _Sent] = {}
         self._finished: SimpleQueue[Any] = SimpleQueue()
         self._packed = _Packed()
 
     def fill(self) -> bool:
         """Send what there is room for; whether anything is under way."""
-        self._rooms.look(len(self._pending))
-        for worker, room in self._rooms.free.items():
+        for worker, room in self._rooms.look():
             following = iter(partial(self._shares.next, worker), None)
-            taken = list(islice(following, max(0, room)))
+            taken = list(islice(following, room))
             self._send(taken, worker, bound=bool(worker))
-            self._rooms.free[worker] -= len(taken)
+            self._rooms.flying[worker] += len(taken)
         return bool(self._pending)
 
     def ended(self) -> list[tuple[Any, _Sent]]:
@@ -126,7 +132,7 @@ class _Flight:
         futures += [self._finished.get() for _ in range(self._finished.qsize())]
         found = [(one, self._pending.pop(one)) for one in futures if one in self._pending]
         for _, sent in found:
-            self._rooms.free[sent.worker] += 1
+            self._rooms.leave(sent.worker)
         return found
 
     def rescue(self) -> None:
@@ -156,19 +162,49 @@ class _Flight:
 
 
 class _Rooms:
-    """How many more regions may be in flight, for each worker, or for all together ("")."""
+    """What is in flight for each worker, or for all together (""), and what may be.
+
+    Parameters
+    ----------
+    client : Client
+        Connected to the cluster.
+    fixed : bool
+        Whether its workers are known and stay.
+    """
 
     def __init__(self, client: Any, fixed: bool) -> None:
-        self._client, self._looked = client, -BEAT_S
+        # All may have died a moment ago.
         known = list(client.nthreads()) if fixed else []
-        self.free = dict.fromkeys(known, WINDOW) or {"": 0}
+        self._client, self._fixed = client, bool(known)
+        self.flying = dict.fromkeys(known or [""], 0)
+        self._workers, self._window = len(self.flying), WINDOW
+        self._looked, self._left = -BEAT_S, 0
 
-    def look(self, pending: int) -> None:
-        """Count the workers of a cluster that come and go, now and then."""
+    def look(self) -> Iterator[tuple[str, int]]:
+        """For whom there is room, and how much."""
         now = time.monotonic()
-        if "" in self.free and now >= self._looked + BEAT_S:
+        if now >= self._looked + BEAT_S:
+            self._count(now - self._looked)
             self._looked = now
-            self.free[""] = WINDOW * max(1, len(self._client.nthreads())) - pending
+        each = 1 if self._fixed else self._workers
+        for worker, flying in self.flying.items():
+            room = each * self._window - flying
+            # Of a wider window a quarter at once: sending is what costs.
+            if room >= self._window // WINDOW:
+                yield worker, room
+
+    def leave(self, worker: str) -> None:
+        """Count a region that has ended."""
+        self.flying[worker] -= 1
+        self._left += 1
+
+    def _count(self, seconds: float) -> None:
+        """How many workers there are now, and how fast they were."""
+        if not self._fixed:
+            self._workers = max(1, len(self._client.nthreads()))
+        ahead = AHEAD_S * self._left / seconds / self._workers
+        self._window = min(MOST, max(WINDOW, int(ahead)))
+        self._left = 0
 
 
 class _Packed:

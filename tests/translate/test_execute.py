@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from distributed import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from stable_tiles.errors import InputError
 from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import Ledger
 from stable_tiles.region import Region
-from stable_tiles.translate import cluster
+from stable_tiles.translate import cluster, stream
 from stable_tiles.translate.execute import Shares, crew
 from stable_tiles.translate.hardware import Resources
 from stable_tiles.translate.options import Hardware, StoreOptions
@@ -176,6 +177,32 @@ def test_a_region_that_ends_its_worker_each_time_is_given_up_and_all_others_are_
     assert "its worker died each time" in failed.reason
     others = sorted(one for one in made if isinstance(one, int))
     assert others == [k for k in range(12) if k != 7]
+
+
+def column(job: object, region: Region) -> int:
+    """A task that takes no time."""
+    return region.start[0]
+
+
+def test_very_short_regions_are_sent_many_at_a_time_and_each_is_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "BEAT_S", 0.1)
+    sent: list[int] = []
+    submit = Client.map
+
+    def counted(client: Client, work: Any, regions: list[Region], **told: Any) -> Any:
+        sent.append(len(regions))
+        return submit(client, work, regions, **told)  # type: ignore[no-untyped-call]  # distributed is untyped
+
+    monkeypatch.setattr(Client, "map", counted)
+    orders: Any = [("any job", Region((k,), (k + 1,))) for k in range(800)]
+    ours = Resources(device="cpu", workers=2, gpus=0, threads=1)
+    with crew(Hardware(gpus=0, workers=2), ours) as workers:
+        made = [outcome[1] for outcome in workers(column, orders) if outcome]
+    assert sorted(made) == list(range(800))
+    assert max(sent) > stream.WINDOW
+    assert max(sent) <= stream.MOST
 
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "none.json"])
