@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stable_tiles.image.writer import partial_folder
-from stable_tiles.ledger import Ledger
 from stable_tiles.translate.options import StoreOptions
 from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
     COMMAND,
     CUT,
     array_files,
+    at_work,
     noise,
     options,
     save_image,
@@ -127,11 +126,7 @@ def test_a_job_that_slurm_loses_does_not_stop_the_other(tmp_path: Path, slurm: P
     arguments = ["a.zarr", "b.zarr", "--model", "run", "--workers", "2", *CUT]
     process = subprocess.Popen([*COMMAND, *arguments, "--slurm", str(slurm)], cwd=tmp_path)
     try:
-        ledger, workers = Ledger(partial_folder(tmp_path / "b.zarr")), set[str]()
-        while len(workers) < 2:
-            assert process.poll() is None
-            time.sleep(0.05)
-            workers = {one.values["process"] for one in ledger.receipts()}
+        at_work(process, tmp_path / "b.zarr", 2)
         lost, *_ = jobs()
         subprocess.run(["scancel", "--signal=KILL", "--full", lost], check=True)
         assert process.wait(PATIENCE_S) == 0
