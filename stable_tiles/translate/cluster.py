@@ -49,6 +49,8 @@ _CONFIG = {
     # What ended with two workers is tried again by itself: see `Stream`.
     "distributed.scheduler.allowed-failures": 1,
     "distributed.admin.system-monitor.gil.enabled": False,
+    # Of each connection it keeps so many batches of messages, which nobody reads here.
+    "distributed.admin.low-level-log-length": 10,
 }
 
 

@@ -12,10 +12,11 @@ import pickle
 import time
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from itertools import groupby, islice
+from itertools import count, groupby, islice
 from operator import itemgetter
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
+from uuid import uuid4
 from zlib import compress, decompress
 
 from distributed.scheduler import KilledWorker
@@ -113,6 +114,8 @@ class _Flight:
         self._pending: dict[Any, _Sent] = {}
         self._finished: SimpleQueue[Any] = SimpleQueue()
         self._packed = _Packed()
+        # All in one group: Dask keeps something of every group while there is work.
+        self._name, self._numbers = f"region-{uuid4().hex}", count()
 
     def fill(self) -> bool:
         """Send what there is room for; whether anything is under way."""
@@ -154,8 +157,9 @@ class _Flight:
         where = {"workers": [worker], "allow_other_workers": True} if bound else {}
         for job, group in groupby(taken, key=itemgetter(0)):
             regions = [region for _, region in group]
-            told = {"task": self._task, "packed": self._packed.of(job)}
-            futures = self._client.map(_unpack_and, regions, pure=False, **told, **where)
+            told = {"task": self._task, "packed": self._packed.of(job), **where}
+            keys = [(self._name, next(self._numbers)) for _ in regions]
+            futures = self._client.map(_unpack_and, regions, key=keys, pure=False, **told)
             for future, region in zip(futures, regions, strict=True):
                 self._pending[future] = _Sent((job, region), worker, bound)
                 future.add_done_callback(self._finished.put)
