@@ -93,19 +93,7 @@ class Stream:
 
 
 class _Flight:
-    """The orders under way of one task.
-
-    Parameters
-    ----------
-    client : Client
-        Connected to the cluster.
-    fixed : bool
-        Whether its workers are known and stay.
-    task : function
-        What is done for every order.
-    orders : numbered
-        All orders.
-    """
+    """The orders under way of one task."""
 
     def __init__(self, client: Any, fixed: bool, task: Task[Any], orders: Numbered[Order]) -> None:
         self._client, self._task = client, task
@@ -166,15 +154,7 @@ class _Flight:
 
 
 class _Rooms:
-    """What is in flight for each worker, or for all together (""), and what may be.
-
-    Parameters
-    ----------
-    client : Client
-        Connected to the cluster.
-    fixed : bool
-        Whether its workers are known and stay.
-    """
+    """What is in flight for each worker, and what may be; for all together ("") if they change."""
 
     def __init__(self, client: Any, fixed: bool) -> None:
         # All may have died a moment ago.
