@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .output import Console, common_options, run_options
-from .tiled import summary, tiled_options, told
+from .tiled import summary, tiled_options, told, watched
 
 
 @click.command()
@@ -34,5 +34,6 @@ def denoise(
     with console.session() as progress:
         from stable_tiles.translate import denoise as verb
 
-        report = verb.denoise(source, target, told(given), progress)
+        options = told(given)
+        report = verb.denoise(source, target, options, watched(progress, options))
         console.emit(report, summary(report))

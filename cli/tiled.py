@@ -10,6 +10,7 @@ import click
 from .output import Function
 
 if TYPE_CHECKING:
+    from stable_tiles.progress import Progress
     from stable_tiles.translate.options import TranslateOptions
     from stable_tiles.translate.report import TranslateReport
 
@@ -139,8 +140,6 @@ def told(given: dict[str, Any]) -> TranslateOptions:
     hardware = options.Hardware(
         *(given[name] for name in ("device", "gpus", "workers", "scheduler", "slurm", "dashboard"))
     )
-    if hardware.dashboard is not None:
-        click.echo(f"dashboard: http://127.0.0.1:{hardware.dashboard}/status", err=True)
     store = options.StoreOptions(
         given["chunk"], given["shard"], given["ngff"], Codec.parse(given["codec"])
     )
@@ -159,6 +158,20 @@ def told(given: dict[str, Any]) -> TranslateOptions:
         store=store,
         **known,
     )
+
+
+def watched(progress: Progress, options: TranslateOptions) -> Progress:
+    """The same progress, which at first says where the workers are shown, if they are."""
+    port = options.hardware.dashboard
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal port
+        if port is not None:
+            click.echo(f"dashboard: http://127.0.0.1:{port}/status", err=True)
+            port = None
+        progress(what, done, total)
+
+    return show
 
 
 def summary(report: TranslateReport) -> str:

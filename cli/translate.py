@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .output import Console, common_options, model_options
-from .tiled import summary, tiled_options, told
+from .tiled import summary, tiled_options, told, watched
 
 if TYPE_CHECKING:
     from stable_tiles.evaluate.report import Target
@@ -83,21 +83,23 @@ def translate(
         from stable_tiles.translate import verb
         from stable_tiles.translate.find import find_images
 
+        options = told(given)
+        show = watched(progress, options)
         if len(images) in {1, 2} and not listed and not folder:
             target = [*images, None][1]
-            page = _page(report_folder, told(given))
-            report = verb.translate(images[0], target, told(given), progress)
+            page = _page(report_folder, options)
+            report = verb.translate(images[0], target, options, show)
             if page and report.complete:
                 from stable_tiles.evaluate.report_translation import report_translation
                 from stable_tiles.translate.prepare import prepare
 
-                report_translation(prepare(images[0], target, told(given)), page)
+                report_translation(prepare(images[0], target, options), page)
             console.emit(report, summary(report))
             return
         if report_folder:
             raise InputError("--report is the page of one image: translate it by itself")
         pairs = find_images(images, listed, folder)
-        cohort = verb.translate_all(pairs, told(given), progress)
+        cohort = verb.translate_all(pairs, options, show)
         console.emit(cohort, _table(cohort))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_every_option_reaches_the_library(here: Path) -> None:
     assert report["dtype"] == "uint16"
     assert open_image(here / "b.zarr").shape == (1, 1, 1, 90, 100)
     assert open_image(here / "b.zarr").multiscale.version == "0.4"
+
+
+def test_the_address_of_the_dashboard_is_told_once_when_it_is_there(here: Path) -> None:
+    pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    told = f"dashboard: http://127.0.0.1:{port}/status"
+    refused = call("a.zarr", "--workers", "0", "--dashboard", str(port))
+    assert refused.exit_code == 2
+    assert told not in refused.stderr
+    result = call("a.zarr", "--workers", "1", "--gpus", "0", "--dashboard", str(port))
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count(told) == 1
 
 
 def test_a_dry_run_says_what_would_be_done(here: Path) -> None:
