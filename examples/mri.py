@@ -1,6 +1,7 @@
 """Real MRI: train T2 to PD on some slices, translate a slab that training has not seen.
 
     python examples/mri.py T2.nii PD.nii OUT
+    python examples/mri.py T2.nii PD.nii OUT --only-data
 
 Made for the ICBM 152 averages (avg152T2.nii, avg152PD.nii: 91 x 109 x 91 voxels
 of 2 mm, https://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152Lin), which are
@@ -10,15 +11,20 @@ different ones, and the middle slab is in neither, nor are its neighbours, so
 its true PD can be compared with the translation.  Training is killed on the way
 (kill -9) and resumed, as an interrupted job would be.  OUT/mri.png shows the
 middle slice of the slab: T2, translation, true PD.
+
+OUT/data is laid out as `stable-tiles benchmark mri --data OUT/data` takes it;
+with `--only-data` nothing is trained.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,33 +85,39 @@ def run(*arguments: object, kill_at: Path | None = None) -> str:
     return output
 
 
-def main(t2: Path, pd: Path, out: Path) -> None:
+def lay_out(t2: Path, pd: Path, data: Path) -> dict[str, Path]:
+    """Convert the slices of either side; returns the stores by their folders."""
+    slab = np.arange(HELD_OUT.start, HELD_OUT.stop)
+    hidden = np.arange(HELD_OUT.start - GUARD, HELD_OUT.stop + GUARD)
+    seen = np.setdiff1d(np.arange(BRAIN.start, BRAIN.stop), hidden)
+    parts = {"train/A": (t2, seen[0::2]), "train/B": (pd, seen[1::2])}
+    parts |= {"test/A": (t2, slab), "test/B": (pd, slab)}
+    stores = {name: data / name / "head.zarr" for name in parts}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (volume, slices) in parts.items():
+            stores[name].parent.mkdir(parents=True)
+            part = cut(volume, slices, Path(folder) / "head.nii.gz")
+            run("convert", part, stores[name], "--quiet")
+    return stores
+
+
+def main(t2: Path, pd: Path, out: Path, *, only_data: bool) -> None:
     """Convert, train (killed once), translate, compare, draw."""
     from stable_tiles import open_image
     from stable_tiles.evaluate.images import correlation
     from stable_tiles.evaluate.picture import side_by_side
 
-    out.mkdir(parents=True)
-    slab = np.arange(HELD_OUT.start, HELD_OUT.stop)
-    hidden = np.arange(HELD_OUT.start - GUARD, HELD_OUT.stop + GUARD)
-    seen = np.setdiff1d(np.arange(BRAIN.start, BRAIN.stop), hidden)
-    parts = {
-        "train_t2": cut(t2, seen[0::2], out / "train_t2.nii.gz"),
-        "train_pd": cut(pd, seen[1::2], out / "train_pd.nii.gz"),
-        "test_t2": cut(t2, slab, out / "test_t2.nii.gz"),
-        "test_pd": cut(pd, slab, out / "test_pd.nii.gz"),
-    }
-    stores = {name: out / f"{name}.zarr" for name in parts}
-    for name, path in parts.items():
-        run("convert", path, stores[name], "--quiet")
+    stores = lay_out(t2, pd, out / "data")
+    if only_data:
+        return
     chosen = [word for setting in SETTINGS for word in ("--set", setting)]
-    training = ["train", "mri", "--source", stores["train_t2"], "--target", stores["train_pd"]]
+    training = ["train", "mri", "--source", stores["train/A"], "--target", stores["train/B"]]
     training += ["--out", out / "run", "--quiet", *chosen]
     run(*training, kill_at=out / "run" / "checkpoints")
     run(*training, "--resume")
     translated = out / "translated.zarr"
-    receipt = run("translate", stores["test_t2"], translated, "--model", out / "run", "--json")
-    images = [open_image(p) for p in (stores["test_t2"], translated, stores["test_pd"])]
+    receipt = run("translate", stores["test/A"], translated, "--model", out / "run", "--json")
+    images = [open_image(p) for p in (stores["test/A"], translated, stores["test/B"])]
     reached, identity = correlation(images[1], images[2])[0], correlation(images[0], images[2])[0]
     titles = (f"T2, r = {identity:.3f}", f"translated to PD, r = {reached:.3f}", "PD (truth)")
     side_by_side(out / "mri.png", images, titles, zoom=96)
@@ -114,4 +126,8 @@ def main(t2: Path, pd: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
-    main(*map(Path, sys.argv[1:4]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    for name in ("t2", "pd", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--only-data", action="store_true")
+    main(**vars(parser.parse_args()))
