@@ -37,6 +37,9 @@ AHEAD_S = 0.25
 MOST = 32
 """Regions in flight for each worker, however short."""
 
+FETCH_S = 2.0
+"""How long a receipt is waited for, which its worker has at hand; others wait meanwhile."""
+
 _DEADLY = "its worker died each time, perhaps for lack of memory: --tile"
 
 
@@ -89,7 +92,10 @@ class Stream:
                 flight.rescue()
                 yield None
             for future, sent in ended:
-                yield sent.order[0], _result(future, sent.order[1])
+                try:
+                    yield sent.order[0], _result(future, sent.order[1])
+                except TimeoutError:  # who had it is gone or silent
+                    flight.take_back(future, sent)
 
 
 class _Flight:
@@ -126,6 +132,12 @@ class _Flight:
             self._rooms.leave(sent.worker)
         return found
 
+    def take_back(self, future: Any, sent: _Sent) -> None:
+        """Wait for what has ended, and whose receipt was lost on the way."""
+        self._pending[future] = sent
+        self._rooms.flying[sent.worker] += 1
+        future.add_done_callback(self._finished.put)
+
     def rescue(self) -> None:
         """Send again what was sent to a worker that is gone, and that nobody works at.
 
@@ -136,7 +148,7 @@ class _Flight:
         held = {key for keys in working.values() for key in keys}
         for future, sent in bound.items():
             lost = working and sent.worker not in working and future.key not in held
-            if lost and future.status == "pending":
+            if lost and future.status != "finished":
                 del self._pending[future]
                 future.cancel()
                 self._send([sent.order], sent.worker, bound=False)
@@ -217,10 +229,17 @@ def _unpack_and(region: Region, task: Task[Outcome], packed: bytes) -> Outcome |
 
 
 def _result(future: Any, region: Region) -> Any:
+    """What came of an order that has ended.
+
+    Raises
+    ------
+    TimeoutError
+        If it cannot be had from the worker that did it.
+    """
     try:
-        error = None if future.status == "finished" else future.exception()
+        error = None if future.status == "finished" else future.exception(timeout=FETCH_S)
         if error is None:
-            return future.result()
+            return future.result(timeout=FETCH_S)
     except KilledWorker as lost:  # with what it had finished, and again when that was repeated
         error = lost
     if isinstance(error, KilledWorker):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from threading import Timer
 from typing import Any
 
 import psutil
@@ -177,6 +178,23 @@ def test_a_region_that_ends_its_worker_each_time_is_given_up_and_all_others_are_
     assert "its worker died each time" in failed.reason
     others = sorted(one for one in made if isinstance(one, int))
     assert others == [k for k in range(12) if k != 7]
+
+
+def last_words(job: object, region: Region) -> int:
+    """A task whose worker dies as it has ended, once for each region."""
+    mark = Path(f"{job}") / str(region.start[0])
+    if not mark.exists():
+        mark.touch()
+        Timer(0.001, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return region.start[0]
+
+
+def test_what_was_done_and_lost_with_the_only_worker_is_done_again(tmp_path: Path) -> None:
+    orders: Any = [(str(tmp_path), Region((k,), (k + 1,))) for k in range(3)]
+    ours = Resources(device="cpu", workers=1, gpus=0, threads=1)
+    with crew(Hardware(gpus=0, workers=1), ours) as workers:
+        made = [outcome[1] for outcome in workers(last_words, orders) if outcome]
+    assert sorted(one for one in made if isinstance(one, int)) == [0, 1, 2]
 
 
 def column(job: object, region: Region) -> int:
