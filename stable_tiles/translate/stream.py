@@ -87,15 +87,16 @@ class Stream:
     ) -> Iterator[tuple[Job, Outcome | Failure] | None]:
         flight = _Flight(self._client, self._fixed, task, orders)
         while flight.fill():
-            ended = flight.ended()
-            if not ended:
-                flight.rescue()
-                yield None
+            ended, lost = flight.ended(), 0
             for future, sent in ended:
                 try:
                     yield sent.order[0], _result(future, sent.order[1])
                 except TimeoutError:  # who had it is gone or silent
                     flight.take_back(future, sent)
+                    lost += 1
+            if lost or not ended:
+                flight.rescue()
+                yield None
 
 
 class _Flight:
