@@ -122,7 +122,7 @@ class Hardware:
             raise InputError("--scheduler and --slurm are two clusters: give one")
         if self.dashboard is not None and self.scheduler:
             raise InputError("--dashboard: the cluster of --scheduler has its own: drop it")
-        if not 1 <= (self.dashboard or 1) < 2**16 or self.dashboard == 0:
+        if self.dashboard is not None and not 1 <= self.dashboard < 2**16:
             raise InputError("--dashboard is a port from 1 to 65535")
 
 

@@ -135,9 +135,8 @@ class _Flight:
 
     def take_back(self, future: Any, sent: _Sent) -> None:
         """Wait for what has ended, and whose receipt was lost on the way."""
-        self._pending[future] = sent
         self._rooms.flying[sent.worker] += 1
-        future.add_done_callback(self._finished.put)
+        self._expect(future, sent)
 
     def rescue(self) -> None:
         """Send again what was sent to a worker that is gone, and that nobody works at.
@@ -162,8 +161,11 @@ class _Flight:
             keys = [(self._name, next(self._numbers)) for _ in regions]
             futures = self._client.map(_unpack_and, regions, key=keys, pure=False, **told)
             for future, region in zip(futures, regions, strict=True):
-                self._pending[future] = _Sent((job, region), worker, bound)
-                future.add_done_callback(self._finished.put)
+                self._expect(future, _Sent((job, region), worker, bound))
+
+    def _expect(self, future: Any, sent: _Sent) -> None:
+        self._pending[future] = sent
+        future.add_done_callback(self._finished.put)
 
 
 class _Rooms:
