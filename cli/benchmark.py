@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Methods of train, with commas; cut is one more.",
 )
+@click.option(
+    "--tuned",
+    is_flag=True,
+    help="Rivals by settings found for TASK too; the better of the two is shown with the others.",
+)
 @click.option("--ablation", is_flag=True, help="STABLE's ablations 1 to 4 and variants too.")
 @click.option(
     "--sweep",
@@ -88,6 +93,7 @@ def benchmark(
     *,
     out: str,
     methods: str,
+    tuned: bool,
     ablation: bool,
     sweeps: tuple[Literal["features", "weights", "data"], ...],
     steps: int | None,
@@ -120,6 +126,7 @@ def benchmark(
             raise InputError("--resume and --overwrite exclude each other: give one of them")
         options = BenchmarkOptions(
             methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+            tuned=tuned,
             ablation=ablation,
             sweeps=sweeps,
             steps=steps,

@@ -38,13 +38,13 @@ def order(metric: str, here: Mapping[str, float], paper: Mapping[str, float]) ->
     both = [name for name in here if name in paper]
     if len(both) < 2:
         return None
-    costs = [{name: _cost(metric, medians[name]) for name in both} for medians in (here, paper)]
+    costs = [{name: cost(metric, medians[name]) for name in both} for medians in (here, paper)]
     same = all(
         _sign(costs[0][a] - costs[0][b]) == _sign(costs[1][a] - costs[1][b])
         for a, b in combinations(both, 2)
         if costs[1][a] != costs[1][b]
     )
-    ranked = [tuple(sorted(both, key=cost.__getitem__)) for cost in costs]
+    ranked = [tuple(sorted(both, key=one.__getitem__)) for one in costs]
     return Order(metric, ranked[0], ranked[1], same)
 
 
@@ -65,6 +65,13 @@ def orders(study: Study, medians: Mapping[str, Mapping[str, float]]) -> tuple[Or
         paper = {name: value for name, value in known.items() if value is not None}
         found.append(order(metric, here, paper))
     return tuple(one for one in found if one is not None)
+
+
+def cost(metric: str, median: float) -> float:
+    """Less is better, and what is undefined is the worst."""
+    if isnan(median):
+        return float("inf")
+    return median if metric in LOWER_IS_BETTER else -median
 
 
 def verdict(found: Sequence[Order]) -> str:
@@ -107,13 +114,6 @@ def _names(found: Sequence[Order]) -> str:
 
 def _label(one: Order) -> str:
     return LABELS[one.metric].split(",")[0]
-
-
-def _cost(metric: str, median: float) -> float:
-    """Less is better, and what is undefined is the worst."""
-    if isnan(median):
-        return float("inf")
-    return median if metric in LOWER_IS_BETTER else -median
 
 
 def _sign(difference: float) -> int:

@@ -76,7 +76,7 @@ def _group(results: Results, title: str, rows: Mapping[str, Row], pictures: Pict
             panels(_plots(results, rows), wide=True),
             note(_LEGEND),
             _beside(rows),
-            *_orders(results.orders[group]),
+            *_orders(results.orders.get(group, ())),
         ),
         section(f"{title}: statistics", _statistics(rows), _tests(results, rows), _seeds(rows)),
     ]

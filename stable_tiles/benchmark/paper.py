@@ -21,6 +21,9 @@ LOWER_IS_BETTER = frozenset({"distance", "count_error", "rmse", "mae"})
 LABELS = {"count_error": "error of the count, %"}
 """Of metrics that the reports of ``evaluate`` do not have."""
 
+TUNED_SUFFIX = "-tuned"
+"""Follows a method's name where its settings are those found for the task."""
+
 RIVALS_SHOWN = ("stable", "cyclegan", "utom", "munit", "santa")
 """Methods of the paper, in the order of its figures."""
 
@@ -78,7 +81,8 @@ class Study:
         return CELLS if self.cells else IMAGES
 
     def median(self, metric: str, method: str) -> float | None:
-        """What the paper printed; None where it has no such figure."""
+        """What the paper printed, however the method is set; None where it has no such figure."""
+        method = method.removesuffix(TUNED_SUFFIX)
         if metric == "count_error" and method in self.counts:
             found, true = self.counts[method]
             return 100 * abs(found / true - 1)

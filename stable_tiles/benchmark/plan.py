@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from stable_tiles.benchmark.paper import RIVALS_SHOWN, Study, study
+from stable_tiles.benchmark.paper import RIVALS_SHOWN, TUNED_SUFFIX, Study, study
 from stable_tiles.errors import InputError
 from stable_tiles.ledger import digest_of
 from stable_tiles.methods.ablations import ABLATIONS, SWEEPS
+from stable_tiles.methods.tuned import TUNED
 from stable_tiles.settings import RIVALS, Settings, dump_tree, load_settings
 from stable_tiles.simulate.plan import SimulateOptions
 from stable_tiles.train.device import DeviceName
@@ -31,6 +32,8 @@ class BenchmarkOptions:
     ----------
     methods : tuple of str
         Of `train`.
+    tuned : bool
+        Rivals also with the settings that were found for the task, where there are any.
     ablation : bool
         STABLE's ablations and variants too.
     sweeps : tuple of {"features", "weights", "data"}
@@ -64,6 +67,7 @@ class BenchmarkOptions:
     """
 
     methods: tuple[str, ...] = RIVALS_SHOWN
+    tuned: bool = False
     ablation: bool = False
     sweeps: tuple[Sweep, ...] = ()
     steps: int | None = None
@@ -167,10 +171,18 @@ class Plan:
     same: dict[str, str] = field(default_factory=dict)
 
 
-def variants(options: BenchmarkOptions) -> tuple[Variant, ...]:
-    """Everything that is compared, in the order of tables."""
+def variants(task: str, options: BenchmarkOptions) -> tuple[Variant, ...]:
+    """Everything that is compared, in the order of tables.
+
+    Raises
+    ------
+    InputError
+        If tuned rivals are asked for and no settings were found for them.
+    """
     stable = ("method=stable",)
     found = [Variant(name, "methods", (f"method={name}",)) for name in options.methods]
+    if options.tuned:
+        found += _tuned(task, options.methods)
     if options.ablation:
         found += [
             Variant(name, "ablation", (*stable, *changes)) for name, changes in ABLATIONS.items()
@@ -185,6 +197,20 @@ def variants(options: BenchmarkOptions) -> tuple[Variant, ...]:
                 if name.startswith("features") == (sweep == "features")
             ]
     return tuple(found)
+
+
+def _tuned(task: str, methods: Sequence[str]) -> list[Variant]:
+    """Rivals by the settings found for them."""
+    known = TUNED.get(task, {})
+    found = [
+        Variant(f"{name}{TUNED_SUFFIX}", "methods", (f"method={name}", *known[name]))
+        for name in methods
+        if name in known
+    ]
+    if not found:
+        some = "; ".join(f"{task}: {', '.join(names)}" for task, names in TUNED.items())
+        raise InputError(f"--tuned: no settings were found for these of {task}, but for {some}")
+    return found
 
 
 def plan(task: str, options: BenchmarkOptions, utom: Sequence[str] = ()) -> Plan:
@@ -202,7 +228,7 @@ def plan(task: str, options: BenchmarkOptions, utom: Sequence[str] = ()) -> Plan
     SettingsError
         If the config or an override is wrong.
     """
-    wanted = variants(options)
+    wanted = variants(task, options)
     first = [Trial(v, options.seed, settings(task, options, v, utom)) for v in wanted]
     named: dict[str, str] = {}
     for trial in first:

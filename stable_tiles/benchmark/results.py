@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stable_tiles.benchmark.measure import Measured
-from stable_tiles.benchmark.order import Order, orders, verdict
-from stable_tiles.benchmark.paper import Study
+from stable_tiles.benchmark.order import Order, cost, orders, verdict
+from stable_tiles.benchmark.paper import TUNED_SUFFIX, Study
 from stable_tiles.benchmark.plan import Plan, Variant
 from stable_tiles.evaluate.compare import TTest, t_test
 from stable_tiles.evaluate.summary import Summary, summarize
 
 GROUPS = {
     "methods": "Methods",
+    "worse": "Rivals by the worse of their two settings",
     "ablation": "Ablation and variants of STABLE",
     "features": "Channels of the feature map",
     "weights": "Weights of the losses",
@@ -129,11 +130,14 @@ def results(task: str, study: Study, plan: Plan, found: Found, setup: Mapping[st
     """
     rows = {v.name: _row(study, v, plan, found) for v in plan.variants}
     rows = {name: row for name, row in rows.items() if row.metrics}
+    for name in _worse(study, rows):
+        rows[name] = replace(rows[name], group="worse")
     for name, measured in found.baselines.items():
         pooled = _pooled(study, [measured])
         rows[name] = Row("", (), None, None, pooled, {}, _paper(study, name))
     groups = [group for group in GROUPS if any(row.group == group for row in rows.values())]
-    ordered = {group: orders(study, _medians(rows, group)) for group in groups}
+    compared = [group for group in groups if group != "worse"]
+    ordered = {group: orders(study, _medians(rows, group)) for group in compared}
     told = dict(setup)
     return Results(
         task=task,
@@ -142,7 +146,7 @@ def results(task: str, study: Study, plan: Plan, found: Found, setup: Mapping[st
         reference=told.pop("reference"),
         setup=told,
         rows=rows,
-        tests=tuple(test for group in groups for test in _tests(rows, group)),
+        tests=tuple(test for group in compared for test in _tests(rows, group)),
         orders=ordered,
         verdicts={
             group: verdict(one)
@@ -151,6 +155,20 @@ def results(task: str, study: Study, plan: Plan, found: Found, setup: Mapping[st
         },
         failed=dict(found.failed),
     )
+
+
+def _worse(study: Study, rows: Mapping[str, Row]) -> list[str]:
+    """Of every method that has two settings the one that is worse by the study's first metric."""
+    metric, found = study.metrics[0], []
+    for name, row in rows.items():
+        tuned = f"{name}{TUNED_SUFFIX}"
+        if tuned in rows:
+            costs = [
+                cost(metric, one.metrics[metric].median) if metric in one.metrics else float("inf")
+                for one in (row, rows[tuned])
+            ]
+            found.append(name if costs[1] < costs[0] else tuned)
+    return found
 
 
 def _row(study: Study, variant: Variant, plan: Plan, found: Found) -> Row:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_what_has_the_same_settings_is_trained_once() -> None:
 
 
 def test_sweeps_are_of_stable_by_their_names() -> None:
-    found = variants(options(methods=(), sweeps=("features", "weights")))
+    found = variants("calcium", options(methods=(), sweeps=("features", "weights")))
     assert [v.name for v in found if v.group == "features"] == [
         "features-1",
         "features-3",
@@ -56,6 +57,24 @@ def test_sweeps_are_of_stable_by_their_names() -> None:
     ]
     assert len([v for v in found if v.group == "weights"]) == 12
     assert all(v.overrides[0] == "method=stable" for v in found)
+
+
+def test_rivals_are_tuned_where_settings_were_found() -> None:
+    asked = options(methods=("stable", "cyclegan", "utom"), tuned=True, overrides=())
+    trials = {trial.variant.name: trial.settings for trial in plan("calcium", asked).trials}
+    assert list(trials) == ["stable", "cyclegan", "utom", "cyclegan-tuned", "utom-tuned"]
+    assert trials["cyclegan-tuned"].cyclegan != trials["cyclegan"].cyclegan
+    assert trials["cyclegan-tuned"].data == trials["cyclegan"].data
+    assert trials["cyclegan-tuned"].training == trials["cyclegan"].training
+    told = saliency(study("calcium"), (70.0, 180.0))
+    (found,) = plan("calcium", replace(asked, methods=("utom",)), told).trials[1:]
+    assert found.settings.utom.threshold_b == 180.0
+
+
+@pytest.mark.parametrize(("task", "methods"), [("mri", ("utom",)), ("calcium", ("stable",))])
+def test_tuned_rivals_that_nobody_tuned_are_refused(task: str, methods: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=f"no settings were found for these of {task}, but for"):
+        plan(task, options(methods=methods, tuned=True))
 
 
 def test_utom_is_told_of_the_data_and_the_user_wins() -> None:

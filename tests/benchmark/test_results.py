@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from stable_tiles.benchmark.measure import Measured
+from stable_tiles.benchmark.paper import study
+from stable_tiles.benchmark.plan import plan
+from stable_tiles.benchmark.results import Found, Results, results
+from stable_tiles.evaluate.summary import summarize
+from tests.benchmark.small import options
+
+
+def judged(distances: dict[str, float]) -> Results:
+    """A benchmark of those variants that came to these distances, pixels."""
+    planned = plan("calcium", options(tuned=True))
+    trials = {
+        (name, 0): Measured({"distance": summarize([value])}, None)
+        for name, value in distances.items()
+    }
+    found = Found(trials, {}, {}, {})
+    return results("calcium", study("calcium"), planned, found, {"reference": "truth"})
+
+
+@pytest.mark.parametrize(
+    ("published", "tuned", "shown"),
+    [(5.0, 4.0, "cyclegan-tuned"), (4.0, 5.0, "cyclegan"), (float("nan"), 5.0, "cyclegan-tuned")],
+)
+def test_of_two_settings_of_a_rival_the_better_is_compared(
+    published: float, tuned: float, shown: str
+) -> None:
+    found = judged({"stable": 1.0, "cyclegan": published, "cyclegan-tuned": tuned})
+    assert list(found.group("methods")) == ["stable", shown]
+    assert set(found.group("worse")) == {"cyclegan", "cyclegan-tuned"} - {shown}
+    assert [one.here for one in found.orders["methods"]] == [("stable", shown)]
+    assert found.rows[shown].paper["distance"] == 8.98
+    assert {test.b for test in found.tests} == {shown}
+
+
+def test_a_rival_whose_other_training_failed_is_still_compared() -> None:
+    found = judged({"stable": 1.0, "cyclegan-tuned": 3.0})
+    assert list(found.group("methods")) == ["stable", "cyclegan-tuned"]
+    assert not found.group("worse")
