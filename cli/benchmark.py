@@ -157,7 +157,10 @@ def _text(report: BenchmarkReport) -> str:
                 f"\nsimulated data: {report.simulated_bytes / 2**20:.1f} MiB of raw pixels, "
                 f"{report.simulation_memory_bytes / 2**20:.0f} MiB of memory"
             )
-        return f"would train {report.trainings} times, each {seen}, into {report.output}\n{sizes}"
+        todo = f"would train {report.trainings - report.finished} times"
+        if report.finished:
+            todo += f" ({report.finished} trainings were done before)"
+        return f"{todo}, each {seen}, into {report.output}\n{sizes}"
     done = f"{report.trainings} trainings ({report.finished} were done before), each {seen}"
     lines = [done]
     lines += [

@@ -20,6 +20,7 @@ from stable_tiles.benchmark.paper import Study, study
 from stable_tiles.benchmark.pictures import plain
 from stable_tiles.benchmark.plan import (
     BenchmarkOptions,
+    Plan,
     check_shares,
     fingerprint,
     plan,
@@ -154,21 +155,25 @@ class _Work:
 
     def rehearse(self) -> BenchmarkReport:
         """What would be done."""
-        trials = plan(self.task, self.options).trials
-        if self.options.data is None:
-            planned = replace(self.options.simulation(self.task), dry_run=True)
-            report = simulate(self.task, self.folder.data, planned)
+        data = self._known_data()
+        planned = plan(self.task, self.options, self._saliency(data))
+        trials, finished = len(planned.trials), 0
+        if data and self.options.existing != "overwrite":
+            finished = sum(work.finished for work in self._works(planned, data))
+        if data is None:
+            rehearsed = replace(self.options.simulation(self.task), dry_run=True, overwrite=True)
+            report = simulate(self.task, self.folder.data, rehearsed)
             bytes_raw, memory = report.bytes_raw, report.memory_bytes
             scenes = report.test_images * prod(report.shape) * np.dtype(report.dtype).itemsize
         else:
-            images = [open_image(s.source) for s in find_data(self.options.data, self.study).scenes]
+            images = [open_image(scene.source) for scene in data.scenes]
             bytes_raw = memory = 0
             scenes = sum(prod(image.shape) * image.dtype.itemsize for image in images)
         return replace(
-            self._report(len(trials), 0),
+            self._report(trials, finished),
             simulated_bytes=bytes_raw,
             simulation_memory_bytes=memory,
-            translated_bytes=len(trials) * scenes,
+            translated_bytes=(trials - finished) * scenes,
             dry_run=True,
         )
 
@@ -176,10 +181,7 @@ class _Work:
         """Everything that is not done yet; then the documents."""
         data = self._data(progress)
         planned = plan(self.task, self.options, self._saliency(data))
-        works = [
-            trial.Work(one, self.task, data, self.folder.trial(one), self.options.device)
-            for one in planned.trials
-        ]
+        works = self._works(planned, data)
         todo = [work for work in works if not work.finished]
         failed = {}
         for work, error in done(todo, self.options.workers, progress):
@@ -203,16 +205,28 @@ class _Work:
             },
         )
 
-    def _data(self, progress: Progress) -> DataSet:
+    def _works(self, planned: Plan, data: DataSet) -> list[trial.Work]:
+        return [
+            trial.Work(one, self.task, data, self.folder.trial(one), self.options.device)
+            for one in planned.trials
+        ]
+
+    def _known_data(self) -> DataSet | None:
+        """What is given, or was simulated before; None where it is still to be simulated."""
         if self.options.data is not None:
             return find_data(self.options.data, self.study)
-        if not self.folder.data.exists():
-            simulate(self.task, self.folder.data, self.options.simulation(self.task), progress)
+        if self.options.existing == "overwrite" or not self.folder.data.exists():
+            return None
         return find_data(self.folder.data, self.study)
 
-    def _saliency(self, data: DataSet) -> tuple[str, ...]:
-        """What UTOM is told of the data, where it takes part."""
-        if "utom" not in self.options.methods:
+    def _data(self, progress: Progress) -> DataSet:
+        if self.options.data is None and not self.folder.data.exists():
+            simulate(self.task, self.folder.data, self.options.simulation(self.task), progress)
+        return find_data(self.options.data or self.folder.data, self.study)
+
+    def _saliency(self, data: DataSet | None) -> tuple[str, ...]:
+        """What UTOM is told of the data, where it takes part and there are data."""
+        if data is None or "utom" not in self.options.methods:
             return ()
         normalize = settings(self.task, self.options).data.normalize
         return saliency(self.study, (threshold(data.a, normalize), threshold(data.b, normalize)))

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,26 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert report.simulated_bytes > 64 * 64 * 3 * 2
     assert report.translated_bytes == 7 * 64 * 64 * 3 * 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_counts_what_is_there(whole: tuple[Path, BenchmarkReport], data: Path) -> None:
+    before = sorted(whole[0].rglob("*"))
+    asked = options(data, seeds=2, existing="resume", dry_run=True)
+    report = benchmark("calcium", whole[0], asked)
+    assert (report.trainings, report.finished) == (4, 2)
+    assert report.translated_bytes == 2 * 64 * 64 * 3 * 2
+    again = benchmark("calcium", whole[0], replace(asked, existing="overwrite"))
+    assert (again.trainings, again.finished) == (4, 0)
+    assert sorted(whole[0].rglob("*")) == before
+
+
+def test_a_dry_run_takes_the_data_that_were_simulated_before(tmp_path: Path) -> None:
+    asked = options(methods=("cyclegan",), steps=2)
+    benchmark("calcium", tmp_path / "out", asked)
+    report = benchmark(
+        "calcium", tmp_path / "out", replace(asked, existing="resume", dry_run=True, seeds=2)
+    )
+    assert (report.trainings, report.finished, report.simulated_bytes) == (2, 1, 0)
+    again = replace(asked, existing="overwrite", dry_run=True)
+    assert benchmark("calcium", tmp_path / "out", again).simulated_bytes > 0
+    assert (tmp_path / "out" / "results.json").exists()
