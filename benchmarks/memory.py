@@ -4,11 +4,12 @@
     python benchmarks/memory.py --sizes 4096 --delay 0.05
 
 The source costs no disk: its chunks are missing and read as one value, and what
-becomes of it compresses to almost nothing.  The network is tiny (random weights),
-the tile is the same for all sizes.  `--delay` makes every access to a chunk wait
-that many seconds, which a bounded pipeline must not answer with memory.  Prints
-one JSON document: for each size and number of workers the sum and the largest of
-the peaks of all processes, and the ratio of the last size to the first.
+becomes of it compresses to almost nothing.  The network has random weights and is
+tiny, so that a large plane takes minutes; the tile is the same for all sizes.
+`--delay` makes every access to a chunk wait that many seconds, which a bounded
+pipeline must not answer with memory.  Prints one JSON document: for each size
+and number of workers the sum and the largest of the peaks of all processes, and
+the ratio of the last size to the first.
 """
 
 from __future__ import annotations
@@ -83,11 +84,17 @@ def measured(folder: Path, size: int, asked: argparse.Namespace) -> dict[str, An
     return {"size": size, "delay": asked.delay, **{name: getattr(report, name) for name in kept}}
 
 
+def _tile(word: str) -> int | str:
+    return word if word == "auto" else int(word)
+
+
 def main() -> None:
     """Measure each size and print."""
     parser = argparse.ArgumentParser(description="Peak memory of translate.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[8192, 65536])
-    parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument(
+        "--tile", type=_tile, default="auto", help="side in pixels; auto is the default's"
+    )
     parser.add_argument("--widths", default="2,2")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds for each chunk")

@@ -175,10 +175,6 @@ def _running(scheduler: str) -> Iterator[Client]:
 
 
 def _slurm(file: Path | None, shown: dict[str, Any]) -> Any:
-    try:
-        from dask_jobqueue import SLURMCluster  # type: ignore[import-not-found]  # an extra
-    except ImportError:
-        raise MissingExtra("--slurm needs dask-jobqueue: pip install dask-jobqueue") from None
     import yaml
 
     if file is None or not file.is_file():
@@ -186,9 +182,15 @@ def _slurm(file: Path | None, shown: dict[str, Any]) -> Any:
     arguments = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(arguments, dict):
         raise InputError(f"--slurm {file} holds no arguments: write queue, cores, memory, walltime")
-    # Dask would show its own to everyone.
-    told = shown | (arguments.pop("scheduler_options", None) or {})
-    return SLURMCluster(**arguments, scheduler_options=told)
+    own = arguments.pop("scheduler_options", None) or {}
+    if shown["dashboard"] and own.keys() & shown:
+        raise InputError(f"--dashboard and scheduler_options of {file} are two: drop one of them")
+    try:
+        from dask_jobqueue import SLURMCluster  # type: ignore[import-not-found]  # an extra
+    except ImportError:
+        raise MissingExtra("--slurm needs dask-jobqueue: pip install dask-jobqueue") from None
+    # Dask would show its own dashboard to everyone.
+    return SLURMCluster(**arguments, scheduler_options=shown | own)
 
 
 @contextmanager

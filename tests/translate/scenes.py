@@ -27,6 +27,7 @@ from stable_tiles.networks.translator import Translator
 from stable_tiles.region import Region
 from stable_tiles.settings import NetworkSettings, Normalization
 from stable_tiles.translate.options import Hardware, StoreOptions, TranslateOptions
+from stable_tiles.translate.verb import translate
 
 COMMAND = (sys.executable, "-c", "from stable_tiles_cli.main import main; main()", "translate")
 """A translation in a process of its own."""
@@ -115,6 +116,13 @@ def everything(path: Path) -> npt.NDArray[Any]:
     image = open_image(path)
     t, _, z, y, x = image.shape
     return image.read(Region.whole((t, z, y, x)))
+
+
+def made_alone(folder: Path) -> dict[str, bytes]:
+    """The files that one process makes of ``a.zarr`` by the model ``run``, cut by `CUT`."""
+    chosen = options(folder / "run", tile=160, store=StoreOptions(chunk=64, shard=64))
+    translate(folder / "a.zarr", folder / "alone.zarr", chosen)
+    return array_files(folder / "alone.zarr")
 
 
 def array_files(store: Path) -> dict[str, bytes]:

@@ -83,6 +83,16 @@ def test_a_dashboard_is_served_to_this_machine_alone(port: int) -> None:
             socket.create_connection(("127.0.0.2", port))
 
 
+def test_a_dashboard_that_the_file_for_slurm_sets_too_is_refused(folder: Path, port: int) -> None:
+    pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
+    slurm = folder / "slurm.yaml"
+    slurm.write_text("queue: main\nscheduler_options: {dashboard_address: ':8787'}\n")
+    wanted = Hardware(gpus=0, workers=1, slurm=slurm, dashboard=port)
+    with pytest.raises(InputError, match=r"--dashboard and scheduler_options of .* are two"):
+        translate(folder / "a.zarr", folder / "b.zarr", options(folder / "run", hardware=wanted))
+    assert not (folder / "b.zarr").exists()
+
+
 def test_a_dashboard_at_a_port_in_use_is_one_line(folder: Path) -> None:
     pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
     with socket.create_server(("127.0.0.1", 0)) as taken:

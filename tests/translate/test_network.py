@@ -23,15 +23,13 @@ import pytest
 
 from stable_tiles.image.writer import partial_folder
 from stable_tiles.ledger import Ledger, Receipt
-from stable_tiles.translate.options import StoreOptions
-from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
     COMMAND,
     CUT,
     array_files,
     at_work,
+    made_alone,
     noise,
-    options,
     save_image,
     save_model,
 )
@@ -188,14 +186,13 @@ def test_two_machines_share_a_job_which_ends_right_when_one_of_them_is_cut_off(
         (kept / "receipts").mkdir(parents=True)
         for file in (unfinished / "receipts").iterdir():
             (kept / "receipts" / file.name).hardlink_to(file)
-        chosen = options(tmp_path / "run", tile=160, store=StoreOptions(chunk=64, shard=64))
-        translate(tmp_path / "a.zarr", tmp_path / "alone.zarr", chosen)
+        expected = made_alone(tmp_path)
         assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
     assert [worker.poll() for worker in workers] == [None, None]
-    assert array_files(tmp_path / "b.zarr") == array_files(tmp_path / "alone.zarr")
+    assert array_files(tmp_path / "b.zarr") == expected
     made = by_region(kept)
     assert len(made) == REGIONS
     # What was made twice had been made, or begun, by the worker that was lost.

@@ -14,15 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stable_tiles.translate.options import StoreOptions
-from stable_tiles.translate.verb import translate
 from tests.translate.scenes import (
     COMMAND,
     CUT,
     array_files,
     at_work,
+    made_alone,
     noise,
-    options,
     save_image,
     save_model,
 )
@@ -133,6 +131,5 @@ def test_a_job_that_slurm_loses_does_not_stop_the_other(tmp_path: Path, slurm: P
     finally:
         process.kill()
         process.wait()
-    chosen = options(tmp_path / "run", tile=160, store=StoreOptions(chunk=64, shard=64))
-    translate(tmp_path / "a.zarr", tmp_path / "alone.zarr", chosen)
-    assert array_files(tmp_path / "b.zarr") == array_files(tmp_path / "alone.zarr")
+    expected = made_alone(tmp_path)
+    assert array_files(tmp_path / "b.zarr") == expected
