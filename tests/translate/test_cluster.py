@@ -10,6 +10,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from stable_tiles.errors import InputError
+from stable_tiles.translate import cluster as clusters
 from stable_tiles.translate.cluster import connected
 from stable_tiles.translate.hardware import find_resources
 from stable_tiles.translate.options import Hardware
@@ -56,7 +57,10 @@ def test_a_cluster_outlives_the_job_and_takes_a_cohort(folder: Path, cluster: An
     assert len(cluster.scheduler_info["workers"]) == 2
 
 
-def test_a_cluster_that_is_not_there_is_one_line(folder: Path) -> None:
+def test_a_cluster_that_is_not_there_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "CONNECT_S", 2)
     chosen = options(folder / "run", hardware=Hardware(gpus=0, scheduler="tcp://127.0.0.1:1"))
     with pytest.raises(InputError, match=r"127\.0\.0\.1:1") as error:
         translate(folder / "a.zarr", folder / "b.zarr", chosen)

@@ -46,20 +46,17 @@ def test_who_waits_for_the_last_item_hears_of_it_while_it_is_in_work() -> None:
     lanes, gate = Lanes(1), threading.Event()
     told: list[int] = []
 
-    def wait(item: int) -> int:
-        gate.wait(10)
-        return item
+    def wait(item: int) -> tuple[int, bool]:
+        return item, item < 3 or gate.wait(10)
 
     def emptied() -> None:
         told.append(1)
         gate.set()
 
-    gate.set()
     made = lanes.map(wait, [1, 2, 3], emptied)
-    assert next(made) == 1
+    assert next(made) == (1, True)
     assert not told
-    gate.clear()
-    assert list(made) == [2, 3]
+    assert list(made) == [(2, True), (3, True)]
     assert told == [1]
     lanes.close()
 
