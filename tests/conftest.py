@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real images: set {DATA_VARIABLE} to their folder")
     return folder
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        found: int = free.getsockname()[1]
+    return found

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -57,10 +56,8 @@ def test_every_option_reaches_the_library(here: Path) -> None:
     assert open_image(here / "b.zarr").multiscale.version == "0.4"
 
 
-def test_the_address_of_the_dashboard_is_told_once_when_it_is_there(here: Path) -> None:
+def test_the_address_of_the_dashboard_is_told_once_when_it_is_there(here: Path, port: int) -> None:
     pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     told = f"dashboard: http://127.0.0.1:{port}/status"
     refused = call("a.zarr", "--workers", "0", "--dashboard", str(port))
     assert refused.exit_code == 2

@@ -68,14 +68,6 @@ def test_a_cluster_that_is_not_there_is_one_line(
     assert not (folder / "b.zarr").exists()
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        found: int = free.getsockname()[1]
-    return found
-
-
 def test_a_dashboard_is_served_to_this_machine_alone(port: int) -> None:
     pytest.importorskip("bokeh", reason="needs bokeh: pip install '.[dashboard]'")
     wanted = Hardware(gpus=0, workers=1, dashboard=port)
