@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from stable_tiles.benchmark import page
 from stable_tiles.benchmark.measure import Measured
 from stable_tiles.benchmark.paper import study
 from stable_tiles.benchmark.plan import plan
@@ -40,3 +43,24 @@ def test_a_rival_whose_other_training_failed_is_still_compared() -> None:
     found = judged({"stable": 1.0, "cyclegan-tuned": 3.0})
     assert list(found.group("methods")) == ["stable", "cyclegan-tuned"]
     assert not found.group("worse")
+
+
+@pytest.mark.parametrize(
+    ("task", "shown"), [("penicillium", {"stable", "input"}), ("mri", {"stable"})]
+)
+def test_doing_nothing_is_drawn_where_the_paper_compares_with_it(
+    task: str, shown: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[set[str]] = []
+
+    def boxes(groups: Mapping[str, object], *_: object) -> bytes:
+        drawn.append(set(groups))
+        return b""
+
+    monkeypatch.setattr(page, "boxes", boxes)
+    measured = Measured({"rmse": summarize([0.5]), "pcc": summarize([0.5])})
+    planned = plan(task, options(methods=("stable",)))
+    found = Found({("stable", 0): measured}, {}, {"input": measured}, {})
+    told = results(task, study(task), planned, found, {"reference": "truth"})
+    page.benchmark_page(told, page.Pictures({}, {}))
+    assert drawn == [shown, shown]
