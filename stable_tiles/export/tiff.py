@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import tifffile
 
@@ -129,9 +130,14 @@ def _tiles(plan: ExportPlan, number: int, count: _Count) -> Iterator[npt.NDArray
         for t, z in product(range(region.shape[0]), range(region.shape[1])):
             plane = block[t, :, z].transpose(1, 2, 0)
             for cell in Region.whole(plane.shape[:2]).divide(tile):
-                cut = plane[cell.slices]
+                cut = _whole(plane[cell.slices], tile)
                 count.tick()
                 yield cut if samples > 1 else cut[..., 0]
+
+
+def _whole(cut: npt.NDArray[Any], tile: tuple[int, int]) -> npt.NDArray[Any]:
+    """A tile (y, x, samples) filled up with zeros: tifffile's own filling spoils 2 x 1 pixels."""
+    return np.pad(cut, [*((0, n - k) for n, k in zip(tile, cut.shape, strict=False)), (0, 0)])
 
 
 def _slabs(

@@ -7,7 +7,7 @@ import numpy as np
 import openslide
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stable_tiles.axes import Axes
@@ -33,6 +33,7 @@ def squeezed(pixels: Any, axes: str) -> Any:
 
 
 @settings(deadline=None, max_examples=12)
+@example(axes="yx", size=(2, 1), dtype="uint8", chunk=48)
 @given(
     axes=st.sampled_from(["yx", "zyx", "tyx", "cyx", "tcyx", "czyx", "tczyx"]),
     size=st.tuples(st.integers(1, 200), st.integers(1, 200)),
