@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stable_tiles.benchmark.order import LABELS, Order
-from stable_tiles.benchmark.results import GROUPS, Results, Row
+from stable_tiles.benchmark.results import GROUPS, Results, Row, compared
 from stable_tiles.evaluate.page import (
     Html,
     facts,
@@ -59,7 +59,7 @@ def benchmark_page(results: Results, pictures: Pictures) -> str:
     return page(title, f"{lead}{failed}", sections)
 
 
-def _group(results: Results, title: str, rows: dict[str, Row], pictures: Pictures) -> list[Html]:
+def _group(results: Results, title: str, rows: Mapping[str, Row], pictures: Pictures) -> list[Html]:
     shown = [
         figure(pictures.translations[name], name) for name in rows if name in pictures.translations
     ]
@@ -73,7 +73,7 @@ def _group(results: Results, title: str, rows: dict[str, Row], pictures: Picture
         section(f"{title}: the same part of the first scene", *parts),
         section(
             f"{title}: metrics",
-            panels(_plots(results, rows | _doing_nothing(results, group)), wide=True),
+            panels(_plots(results, compared(results.rows, group)), wide=True),
             note(_LEGEND),
             _beside(rows),
             *_orders(results.orders.get(group, ())),
@@ -87,12 +87,6 @@ _LEGEND = (
     "whiskers reach to the last value within 1.5 times their range. Signs: two-sample t test "
     "against the first; n.s. p > 0.05, * p ≤ 0.05, ** p < 0.01, *** p < 0.001."
 )
-
-
-def _doing_nothing(results: Results, group: str) -> dict[str, Row]:
-    """The input as it is, among methods, where the paper compares with it."""
-    row = results.rows.get("input")
-    return {"input": row} if row and row.paper and group == "methods" else {}
 
 
 def _plots(results: Results, rows: Mapping[str, Row]) -> list[Html]:

@@ -208,7 +208,7 @@ def _tuned(task: str, methods: Sequence[str]) -> list[Variant]:
         if name in known
     ]
     if not found:
-        some = "; ".join(f"{task}: {', '.join(names)}" for task, names in TUNED.items())
+        some = "; ".join(f"{other}: {', '.join(names)}" for other, names in TUNED.items())
         raise InputError(f"--tuned: no settings were found for these of {task}, but for {some}")
     return found
 

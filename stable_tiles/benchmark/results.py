@@ -94,6 +94,14 @@ class Results:
         return {key: row for key, row in self.rows.items() if row.group == name}
 
 
+def compared(rows: Mapping[str, Row], group: str) -> dict[str, Row]:
+    """The rows of a group; doing nothing stands among the methods where the paper has it."""
+    among = {name: row for name, row in rows.items() if row.group == group}
+    if group == "methods" and "input" in rows and rows["input"].paper:
+        among["input"] = rows["input"]
+    return among
+
+
 @dataclass(frozen=True)
 class Found:
     """What trials and baselines came to.
@@ -136,8 +144,8 @@ def results(task: str, study: Study, plan: Plan, found: Found, setup: Mapping[st
         pooled = _pooled(study, [measured])
         rows[name] = Row("", (), None, None, pooled, {}, _paper(study, name))
     groups = [group for group in GROUPS if any(row.group == group for row in rows.values())]
-    compared = [group for group in groups if group != "worse"]
-    ordered = {group: orders(study, _medians(rows, group)) for group in compared}
+    ranked = [group for group in groups if group != "worse"]
+    ordered = {group: orders(study, _medians(rows, group)) for group in ranked}
     told = dict(setup)
     return Results(
         task=task,
@@ -146,7 +154,7 @@ def results(task: str, study: Study, plan: Plan, found: Found, setup: Mapping[st
         reference=told.pop("reference"),
         setup=told,
         rows=rows,
-        tests=tuple(test for group in compared for test in _tests(rows, group)),
+        tests=tuple(test for group in ranked for test in _tests(rows, group)),
         orders=ordered,
         verdicts={
             group: verdict(one)
@@ -213,10 +221,8 @@ def _paper(study: Study, name: str) -> dict[str, float]:
 
 
 def _medians(rows: Mapping[str, Row], group: str) -> dict[str, dict[str, float]]:
-    """By method and metric; doing nothing stands among the methods where the paper has it."""
-    among = {name: row for name, row in rows.items() if row.group == group}
-    if group == "methods" and "input" in rows and rows["input"].paper:
-        among["input"] = rows["input"]
+    """By method and metric."""
+    among = compared(rows, group)
     return {name: {m: s.median for m, s in row.metrics.items()} for name, row in among.items()}
 
 

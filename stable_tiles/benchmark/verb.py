@@ -156,9 +156,10 @@ class _Work:
     def rehearse(self) -> BenchmarkReport:
         """What would be done."""
         data = self._known_data()
-        planned = plan(self.task, self.options, self._saliency(data))
+        begun = self.options.existing != "overwrite" and self.folder.path.exists()
+        planned = plan(self.task, self.options, self._saliency(data) if begun else ())
         trials, finished = len(planned.trials), 0
-        if data and self.options.existing != "overwrite":
+        if data and begun:
             finished = sum(work.finished for work in self._works(planned, data))
         if data is None:
             rehearsed = replace(self.options.simulation(self.task), dry_run=True, overwrite=True)
@@ -213,11 +214,10 @@ class _Work:
 
     def _known_data(self) -> DataSet | None:
         """What is given, or was simulated before; None where it is still to be simulated."""
-        if self.options.data is not None:
-            return find_data(self.options.data, self.study)
-        if self.options.existing == "overwrite" or not self.folder.data.exists():
+        kept = self.options.existing != "overwrite" and self.folder.data.exists()
+        if self.options.data is None and not kept:
             return None
-        return find_data(self.folder.data, self.study)
+        return find_data(self.options.data or self.folder.data, self.study)
 
     def _data(self, progress: Progress) -> DataSet:
         if self.options.data is None and not self.folder.data.exists():

@@ -137,6 +137,8 @@ def _tiles(plan: ExportPlan, number: int, count: _Count) -> Iterator[npt.NDArray
 
 def _whole(cut: npt.NDArray[Any], tile: tuple[int, int]) -> npt.NDArray[Any]:
     """A tile (y, x, samples) filled up with zeros: tifffile's own filling spoils 2 x 1 pixels."""
+    if cut.shape[:2] == tile:
+        return cut
     return np.pad(cut, [*((0, n - k) for n, k in zip(tile, cut.shape, strict=False)), (0, 0)])
 
 
