@@ -215,7 +215,16 @@ class Settings(Section):
     @property
     def unused(self) -> set[str]:
         """Sections of other methods that nobody has written: a complete config leaves them out."""
-        return {*RIVALS, "support"} - {self.method} - self.model_fields_set
+        return self._others - self.model_fields_set
+
+    @property
+    def alone(self) -> Settings:
+        """The same without the sections of other methods, which no training of this one reads."""
+        return Settings.model_validate(self.model_dump(exclude=self._others, exclude_unset=True))
+
+    @property
+    def _others(self) -> set[str]:
+        return {*RIVALS, "support"} - {self.method}
 
     @model_validator(mode="after")
     def _batch_in_equal_parts(self) -> Settings:

@@ -250,9 +250,12 @@ def plan(task: str, options: BenchmarkOptions, utom: Sequence[str] = ()) -> Plan
 def settings(
     task: str, options: BenchmarkOptions, variant: Variant | None = None, utom: Sequence[str] = ()
 ) -> Settings:
-    """Settings of a variant (of the config alone where there is none), with the first seed."""
+    """Settings of a variant (of the config alone where there is none), with the first seed.
+
+    Without those of other methods: a rival may join later, with settings of its own.
+    """
     steps = [] if options.steps is None else [f"training.steps={options.steps}"]
-    return load_settings(
+    loaded = load_settings(
         options.config or task,
         [
             *(utom if variant and "method=utom" in variant.overrides else ()),
@@ -263,6 +266,7 @@ def settings(
             "training.keep_checkpoints=1",
         ],
     )
+    return loaded.alone
 
 
 def fingerprint(task: str, options: BenchmarkOptions, data: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from stable_tiles.benchmark.paper import study
 from stable_tiles.benchmark.pictures import followed, matched, plain
 from stable_tiles.benchmark.plan import Trial
 from stable_tiles.document import document
+from stable_tiles.errors import FingerprintMismatch
 from stable_tiles.evaluate.cells import Comparison
 from stable_tiles.evaluate.views import png
 from stable_tiles.hold import Hold
@@ -53,8 +54,26 @@ class Work:
     @property
     def finished(self) -> bool:
         """Whether it was measured before, with the same settings."""
+        return self._measured_with == self.trial.digest
+
+    def refuse_other_settings(self) -> None:
+        """Refuse to do again what was measured with other settings.
+
+        Raises
+        ------
+        FingerprintMismatch
+            If it was.
+        """
+        if self._measured_with not in (None, self.trial.digest):
+            raise FingerprintMismatch(
+                f"{self.folder} was done with other settings: repeat every --set of the first "
+                "command with --resume, start again with --overwrite, or give another --out"
+            )
+
+    @property
+    def _measured_with(self) -> str | None:
         found = read_json(self.folder / MEASURED)
-        return found is not None and found.get("settings") == self.trial.digest
+        return None if found is None else found.get("settings")
 
 
 def do(work: Work, progress: Progress) -> None:

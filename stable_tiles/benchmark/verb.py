@@ -110,7 +110,8 @@ def benchmark(
         If `out` holds a finished benchmark that is neither to be gone on with nor
         overwritten, or something else.
     FingerprintMismatch
-        If it was begun with another task, config, number of steps, or data.
+        If it was begun with another task, config, number of steps, or data, or a training was
+        done with other settings.
     WorkFailed
         If trainings failed; all others are in the results.
     Interrupted
@@ -207,10 +208,13 @@ class _Work:
         )
 
     def _works(self, planned: Plan, data: DataSet) -> list[trial.Work]:
-        return [
+        works = [
             trial.Work(one, self.task, data, self.folder.trial(one), self.options.device)
             for one in planned.trials
         ]
+        for work in works:
+            work.refuse_other_settings()
+        return works
 
     def _known_data(self) -> DataSet | None:
         """What is given, or was simulated before; None where it is still to be simulated."""

@@ -15,7 +15,7 @@ from stable_tiles.benchmark.verb import BenchmarkReport, benchmark
 from stable_tiles.errors import FingerprintMismatch, Interrupted, OutputExists, WorkFailed
 from stable_tiles.simulate.plan import SimulateOptions
 from stable_tiles.simulate.verb import simulate
-from tests.benchmark.small import options
+from tests.benchmark.small import TINY, options
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,6 +114,27 @@ def test_a_finished_one_is_kept_and_may_be_added_to(
     report = benchmark("calcium", folder, options(data, existing="resume"))
     assert (report.trainings, report.finished) == (2, 2)
     assert (folder / "results.json").read_bytes() == before
+
+
+def test_a_rival_may_join_later_with_settings_of_its_own_that_stay(
+    data: Path, tmp_path: Path
+) -> None:
+    shared = tuple(one for one in TINY if not one.startswith("cyclegan."))
+    alone = options(data, methods=("stable",), overrides=shared)
+    benchmark("calcium", tmp_path / "out", alone)
+    joined = options(data, existing="resume")
+    report = benchmark("calcium", tmp_path / "out", joined)
+    assert (report.trainings, report.finished) == (2, 1)
+    figures = tmp_path / "out" / "trials" / "cyclegan-0" / "measured.json"
+    before = figures.read_bytes()
+    wider = replace(joined, overrides=(*TINY, "cyclegan.network.width=8"))
+    for asked in (wider, replace(wider, dry_run=True)):
+        with pytest.raises(FingerprintMismatch, match="cyclegan-0 was done with other settings"):
+            benchmark("calcium", tmp_path / "out", asked)
+    assert figures.read_bytes() == before
+    other = replace(joined, overrides=(*TINY, "losses.cycle=3"))
+    with pytest.raises(FingerprintMismatch, match="another --config or --set"):
+        benchmark("calcium", tmp_path / "out", other)
 
 
 def test_what_is_no_benchmark_is_never_touched(data: Path, tmp_path: Path) -> None:
