@@ -78,7 +78,7 @@ def _group(results: Results, title: str, rows: Mapping[str, Row], pictures: Pict
             _beside(rows),
             *_orders(results.orders.get(group, ())),
         ),
-        section(f"{title}: statistics", _statistics(rows), _tests(results, rows), _seeds(rows)),
+        section(f"{title}: statistics", _statistics(rows), *_tests(results, rows), _seeds(rows)),
     ]
 
 
@@ -148,13 +148,18 @@ def _statistics(rows: Mapping[str, Row]) -> Html:
     return table(("metric", "method", *STATISTICS), lines)
 
 
-def _tests(results: Results, rows: Mapping[str, Row]) -> Html:
+def _tests(results: Results, rows: Mapping[str, Row]) -> list[Html]:
     lines = [
-        (LABELS[t.metric], t.a, t.b, f"{t.n_a}, {t.n_b}", number(t.t), number(t.p), t.stars)
+        (LABELS[t.metric], t.a, t.b, f"{t.n_a}, {t.n_b}", number(t.t), _chance(t.p), t.stars)
         for t in results.tests
         if t.a in rows and t.b in rows
     ]
-    return table(("metric", "method", "against", "n", "t", "p", ""), lines)
+    return [table(("metric", "method", "against", "n", "t", "p", ""), lines)] if lines else []
+
+
+def _chance(p: float) -> str:
+    """A p value; one that is too small for a double is no zero."""
+    return number(p) if p else "< 1e-300"
 
 
 def _seeds(rows: Mapping[str, Row]) -> Html:

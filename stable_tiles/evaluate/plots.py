@@ -55,13 +55,7 @@ def boxes(
         few = np.array(values)[_spread(len(values))]
         near = place + 1 + jitter.uniform(-0.18, 0.18, len(few))
         axes.plot(near, few, ".", color=color, markersize=3 if len(few) > 10 else 7, alpha=0.6)
-    turned = max(map(len, known)) * len(known) > 24
-    axes.set_xticks(
-        range(1, len(known) + 1),
-        [name.replace("$", r"\$") for name in known],  # no mathematics in names
-        rotation=30 if turned else 0,
-        ha="right" if turned else "center",
-    )
+    _name(axes, range(1, len(known) + 1), list(known))
     axes.set_ylabel(label)
     for place, name in enumerate(known):
         if stars and stars.get(name):
@@ -77,8 +71,9 @@ def counts(bars: Mapping[str, int], label: str) -> bytes:
     width = max(WIDTH, 0.75 * len(bars) + 1)
     figure = Figure(figsize=(width, HEIGHT), layout="constrained", dpi=DPI)
     axes = figure.subplots()
-    drawn = axes.bar(list(bars), list(bars.values()), width=0.55, color=COLORS[1::-1])
+    drawn = axes.bar(range(len(bars)), list(bars.values()), width=0.55, color=COLORS[1::-1])
     axes.bar_label(drawn)
+    _name(axes, range(len(bars)), list(bars))
     axes.set_ylabel(label)
     axes.margins(y=0.1)
     _plain(axes)
@@ -139,6 +134,17 @@ def histogram(values: Sequence[npt.NDArray[np.float64]], names: Sequence[str], l
 
 def _spread(count: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(count, POINTS)).astype(np.intp))
+
+
+def _name(axes: Axes, places: Sequence[int], names: Sequence[str]) -> None:
+    """Write names below their places, aslant where they would not fit side by side."""
+    turned = max(map(len, names)) * len(names) > 24
+    axes.set_xticks(
+        places,
+        [name.replace("$", r"\$") for name in names],  # no mathematics in names
+        rotation=30 if turned else 0,
+        ha="right" if turned else "center",
+    )
 
 
 def _plain(axes: Axes) -> None:

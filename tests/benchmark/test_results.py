@@ -45,6 +45,27 @@ def test_a_rival_whose_other_training_failed_is_still_compared() -> None:
     assert not found.group("worse")
 
 
+def test_the_page_has_no_table_of_no_tests_and_no_p_of_zero() -> None:
+    planned = plan("calcium", options(tuned=True))
+    near = [1.0, 1.0, 1.01]
+    trials = {
+        (name, 0): Measured({"distance": summarize(values)}, None)
+        for name, values in (
+            ("stable", near * 500),
+            ("cyclegan", [50.0, 50.01] * 750),
+            ("cyclegan-tuned", [40.0, 40.01] * 750),
+        )
+    }
+    told = results(
+        "calcium", study("calcium"), planned, Found(trials, {}, {}, {}), {"reference": "truth"}
+    )
+    assert [test.p for test in told.tests] == [0.0]
+    html = page.benchmark_page(told, page.Pictures({}, {}))
+    assert "Rivals by the worse" in html
+    assert html.count(">against<") == 1
+    assert "&lt; 1e-300" in html
+
+
 @pytest.mark.parametrize(
     ("task", "shown"), [("penicillium", {"stable", "input"}), ("mri", {"stable"})]
 )
