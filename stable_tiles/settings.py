@@ -213,17 +213,8 @@ class Settings(Section):
         return described
 
     @property
-    def unused(self) -> set[str]:
-        """Sections of other methods that nobody has written: a complete config leaves them out."""
-        return self._others - self.model_fields_set
-
-    @property
-    def alone(self) -> Settings:
-        """The same without the sections of other methods, which no training of this one reads."""
-        return Settings.model_validate(self.model_dump(exclude=self._others, exclude_unset=True))
-
-    @property
-    def _others(self) -> set[str]:
+    def others(self) -> set[str]:
+        """Sections of other methods, which no training of this one reads."""
         return {*RIVALS, "support"} - {self.method}
 
     @model_validator(mode="after")
@@ -320,6 +311,8 @@ def dump_tree(
 ) -> dict[str, Any]:
     """The settings that count, as a tree of JSON values.
 
+    Sections of other methods that nobody has written are left out.
+
     Parameters
     ----------
     settings : Settings
@@ -327,7 +320,7 @@ def dump_tree(
         Keys to leave out, by section.
     """
     excluded: dict[str, Any] = {name: set(keys) for name, keys in (leave_out or {}).items()}
-    excluded |= dict.fromkeys(settings.unused, True)
+    excluded |= dict.fromkeys(settings.others - settings.model_fields_set, True)
     return settings.model_dump(mode="json", exclude=excluded)
 
 

@@ -266,7 +266,8 @@ def settings(
             "training.keep_checkpoints=1",
         ],
     )
-    return loaded.alone
+    own = loaded.model_dump(exclude=loaded.others, exclude_unset=True)
+    return Settings.model_validate(own)
 
 
 def fingerprint(task: str, options: BenchmarkOptions, data: str) -> dict[str, str]:
