@@ -19,7 +19,7 @@ from stable_tiles.evaluate.page import (
     table,
 )
 from stable_tiles.evaluate.plots import boxes, counts
-from stable_tiles.evaluate.report import STATISTICS, statistics_row
+from stable_tiles.evaluate.report import STATISTICS, statistics_row, t_tests
 
 
 @dataclass(frozen=True)
@@ -149,17 +149,8 @@ def _statistics(rows: Mapping[str, Row]) -> Html:
 
 
 def _tests(results: Results, rows: Mapping[str, Row]) -> list[Html]:
-    lines = [
-        (LABELS[t.metric], t.a, t.b, f"{t.n_a}, {t.n_b}", number(t.t), _chance(t.p), t.stars)
-        for t in results.tests
-        if t.a in rows and t.b in rows
-    ]
-    return [table(("metric", "method", "against", "n", "t", "p", ""), lines)] if lines else []
-
-
-def _chance(p: float) -> str:
-    """A p value; one that is too small for a double is no zero."""
-    return number(p) if p else "< 1e-300"
+    among = [test for test in results.tests if test.a in rows and test.b in rows]
+    return [t_tests(among, LABELS)] if among else []
 
 
 def _seeds(rows: Mapping[str, Row]) -> Html:

@@ -91,12 +91,12 @@ class Results:
 
     def group(self, name: str) -> dict[str, Row]:
         """The rows that are compared with each other."""
-        return {key: row for key, row in self.rows.items() if row.group == name}
+        return _members(self.rows, name)
 
 
 def compared(rows: Mapping[str, Row], group: str) -> dict[str, Row]:
     """The rows of a group; doing nothing stands among the methods where the paper has it."""
-    among = {name: row for name, row in rows.items() if row.group == group}
+    among = _members(rows, group)
     if group == "methods" and "input" in rows and rows["input"].paper:
         among["input"] = rows["input"]
     return among
@@ -220,6 +220,10 @@ def _paper(study: Study, name: str) -> dict[str, float]:
     return {metric: value for metric, value in printed.items() if value is not None}
 
 
+def _members(rows: Mapping[str, Row], group: str) -> dict[str, Row]:
+    return {name: row for name, row in rows.items() if row.group == group}
+
+
 def _medians(rows: Mapping[str, Row], group: str) -> dict[str, dict[str, float]]:
     """By method and metric."""
     among = compared(rows, group)
@@ -228,7 +232,7 @@ def _medians(rows: Mapping[str, Row], group: str) -> dict[str, dict[str, float]]
 
 def _tests(rows: Mapping[str, Row], group: str) -> list[TTest]:
     """The first of a group against all others."""
-    names = [name for name, row in rows.items() if row.group == group]
+    names = list(_members(rows, group))
     return [
         t_test(metric, (names[0], rows[names[0]].metrics[metric]), (name, summary))
         for name in names[1:]

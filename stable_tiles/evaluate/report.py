@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stable_tiles.document import document
 from stable_tiles.errors import InputError, OutputExists
+from stable_tiles.evaluate.compare import TTest
 from stable_tiles.evaluate.page import Html, number, table
 from stable_tiles.evaluate.summary import Summary
 
@@ -91,3 +92,20 @@ def statistics_row(name: str, row: Summary) -> tuple[str, ...]:
     low, high = row.ci95
     middle = (row.mean, row.median, row.sd, row.sem)
     return (name, str(row.n), *map(number, middle), f"{number(low)} … {number(high)}")
+
+
+def t_tests(tests: Iterable[TTest], labels: Mapping[str, str] = LABELS) -> Html:
+    """A table of t tests; a p value that is too small for a double is no zero."""
+    lines = [
+        (
+            labels.get(t.metric, t.metric),
+            t.a,
+            t.b,
+            f"{t.n_a}, {t.n_b}",
+            number(t.t),
+            number(t.p) if t.p != 0 else "< 1e-300",
+            t.stars,
+        )
+        for t in tests
+    ]
+    return table(("metric", "method", "against", "n", "t", "p", ""), lines)

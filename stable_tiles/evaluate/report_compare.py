@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stable_tiles.evaluate.compare import CompareReport
-from stable_tiles.evaluate.page import facts, figure, note, number, page, panels, section, table
+from stable_tiles.evaluate.page import facts, figure, note, page, panels, section, table
 from stable_tiles.evaluate.plots import boxes
-from stable_tiles.evaluate.report import LABELS, STATISTICS, statistics_row
+from stable_tiles.evaluate.report import LABELS, STATISTICS, statistics_row, t_tests
 from stable_tiles.provenance import versions
 
 
@@ -22,18 +22,6 @@ def compare_page(report: CompareReport) -> str:
         values = {name: summary.values for name, summary in found.items()}
         plots.append(figure(boxes(values, label, stars), label))
         rows += [(label, *statistics_row(name, summary)) for name, summary in found.items()]
-    tests = [
-        (
-            LABELS.get(t.metric, t.metric),
-            t.a,
-            t.b,
-            f"{t.n_a}, {t.n_b}",
-            number(t.t),
-            number(t.p) if t.p != 0 else "< 1e-300",
-            t.stars,
-        )
-        for t in report.tests
-    ]
     files = [(name, f"{r.file}; sha256 {r.sha256}") for name, r in report.methods.items()]
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     return page(
@@ -50,7 +38,7 @@ def compare_page(report: CompareReport) -> str:
                 ),
             ),
             section("Statistics", table(("metric", "method", *STATISTICS), rows)),
-            section("t tests", table(("metric", "method", "against", "n", "t", "p", ""), tests)),
+            section("t tests", t_tests(report.tests)),
             section("What was compared", facts([*files, ("versions", used)])),
         ],
     )

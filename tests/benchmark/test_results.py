@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -13,12 +13,12 @@ from stable_tiles.evaluate.summary import summarize
 from tests.benchmark.small import options
 
 
-def judged(distances: dict[str, float]) -> Results:
+def judged(distances: Mapping[str, Sequence[float]]) -> Results:
     """A benchmark of those variants that came to these distances, pixels."""
     planned = plan("calcium", options(tuned=True))
     trials = {
-        (name, 0): Measured({"distance": summarize([value])}, None)
-        for name, value in distances.items()
+        (name, 0): Measured({"distance": summarize(values)}, None)
+        for name, values in distances.items()
     }
     found = Found(trials, {}, {}, {})
     return results("calcium", study("calcium"), planned, found, {"reference": "truth"})
@@ -31,7 +31,7 @@ def judged(distances: dict[str, float]) -> Results:
 def test_of_two_settings_of_a_rival_the_better_is_compared(
     published: float, tuned: float, shown: str
 ) -> None:
-    found = judged({"stable": 1.0, "cyclegan": published, "cyclegan-tuned": tuned})
+    found = judged({"stable": [1.0], "cyclegan": [published], "cyclegan-tuned": [tuned]})
     assert list(found.group("methods")) == ["stable", shown]
     assert set(found.group("worse")) == {"cyclegan", "cyclegan-tuned"} - {shown}
     assert [one.here for one in found.orders["methods"]] == [("stable", shown)]
@@ -40,24 +40,18 @@ def test_of_two_settings_of_a_rival_the_better_is_compared(
 
 
 def test_a_rival_whose_other_training_failed_is_still_compared() -> None:
-    found = judged({"stable": 1.0, "cyclegan-tuned": 3.0})
+    found = judged({"stable": [1.0], "cyclegan-tuned": [3.0]})
     assert list(found.group("methods")) == ["stable", "cyclegan-tuned"]
     assert not found.group("worse")
 
 
 def test_the_page_has_no_table_of_no_tests_and_no_p_of_zero() -> None:
-    planned = plan("calcium", options(tuned=True))
-    near = [1.0, 1.0, 1.01]
-    trials = {
-        (name, 0): Measured({"distance": summarize(values)}, None)
-        for name, values in (
-            ("stable", near * 500),
-            ("cyclegan", [50.0, 50.01] * 750),
-            ("cyclegan-tuned", [40.0, 40.01] * 750),
-        )
-    }
-    told = results(
-        "calcium", study("calcium"), planned, Found(trials, {}, {}, {}), {"reference": "truth"}
+    told = judged(
+        {
+            "stable": [1.0, 1.0, 1.01] * 500,
+            "cyclegan": [50.0, 50.01] * 750,
+            "cyclegan-tuned": [40.0, 40.01] * 750,
+        }
     )
     assert [test.p for test in told.tests] == [0.0]
     html = page.benchmark_page(told, page.Pictures({}, {}))
